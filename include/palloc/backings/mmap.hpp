@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Anonymous private memory of the process.
+///
+/// When to choose it: by default, for ordinary memory. Pages come on demand and zeroed. Costs: a
+/// system call to map (three where the alignment exceeds a page), one to unmap; 16 bytes a chunk.
+/// With `within` set the process's mappings are read first: O(mappings).
+#pragma once
+
+#include <palloc/concepts/backing.hpp>
+#include <palloc/core/error.hpp>
+#include <palloc/core/permissions.hpp>
+#include <palloc/core/range.hpp>
+
+#include <cstddef>
+
+namespace palloc::inline v0 {
+
+/// @brief How an `mmap_backing` maps.
+struct mmap_options {
+    bool reserve_swap = true; ///< false: MAP_NORESERVE, for ranges that will mostly stay untouched
+};
+
+/// @brief Regions of anonymous private memory, readable and writable at first.
+class mmap_backing {
+  public:
+    static constexpr bool is_touchable = true;
+
+    /// @brief A mapping.
+    class region {
+        friend class mmap_backing;
+        explicit region(range where) noexcept : where_(where) {}
+        range where_;
+    };
+
+    explicit mmap_backing(mmap_options options = {}) noexcept : options_(options) {}
+
+    /// @brief The size of a page of this machine.
+    [[nodiscard]] std::size_t page_bytes() const noexcept;
+
+    /// @brief The addresses of a region, in whole pages; empty once it is unmapped.
+    [[nodiscard]] range where(const region& mapped) const noexcept { return mapped.where_; }
+
+    /// @brief Maps fresh zeroed memory.
+    /// @par Errors `zero_size`; `too_large`; `bad_alignment`; `not_supported` where a node is
+    /// named; `out_of_memory` where `within` has no room; `os_failure`. Nothing stays mapped.
+    /// @par Thread safety any thread
+    [[nodiscard]] result<region> map(const map_request& wanted) noexcept;
+
+    /// @brief Gives the memory back.
+    /// @par Errors `os_failure`; the region is as it was
+    [[nodiscard]] result<void> unmap(region& mapped) noexcept;
+
+    /// @brief Changes what may be done to some pages.
+    /// @par Errors `bad_argument` unless `part` is whole pages of the region; `os_failure`
+    [[nodiscard]] result<void> protect(region& mapped, range part, permissions allowed) noexcept;
+
+  private:
+    mmap_options options_;
+};
+
+static_assert(backing_can_map<mmap_backing> && memory_may_be_touched<mmap_backing>);
+static_assert(backing_can_change_permissions<mmap_backing>);
+
+} // namespace palloc::inline v0

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Runs of granules, and the question that an algorithm is asked.
+#pragma once
+
+#include <palloc/core/range.hpp>
+
+#include <cstddef>
+
+namespace palloc::inline v0 {
+
+/// @brief `count` granules from `first` on.
+struct granule_run {
+    std::size_t first = 0;
+    std::size_t count = 0;
+
+    /// @brief One past the last granule.
+    [[nodiscard]] constexpr std::size_t last() const noexcept { return first + count; }
+
+    friend constexpr bool operator==(granule_run, granule_run) = default;
+};
+
+/// @brief A request as the bitmap sees it: granules and positions relative to the chunk.
+///
+/// Position p is legal iff `from <= p`, `p + count <= limit` and `((p + phase) & mask) == 0`.
+/// `mask + 1` is a power of two. `phase` carries the chunk's base into the positions, so that a
+/// legal position is an aligned *address* whatever the base. `base` and `granule_bytes` are there
+/// for algorithms that speak of addresses.
+struct placement {
+    std::size_t count = 1;
+    std::size_t from = 0;
+    std::size_t limit = 0;
+    std::size_t mask = 0;
+    std::size_t phase = 0;
+    address base = 0;
+    std::size_t granule_bytes = 1;
+
+    /// @brief The lowest aligned position that is not below `position`.
+    [[nodiscard]] constexpr std::size_t align_up(std::size_t position) const noexcept {
+        return position + ((0 - (position + phase)) & mask);
+    }
+
+    /// @brief Whether a run of `count` granules may be placed at `position`.
+    [[nodiscard]] constexpr bool legal(std::size_t position) const noexcept {
+        return position >= from && position <= limit && count <= limit - position &&
+               ((position + phase) & mask) == 0;
+    }
+
+    /// @brief Where in the free run a legal position lies; its `limit` if there is none.
+    [[nodiscard]] constexpr std::size_t first_legal_in(granule_run run) const noexcept {
+        const std::size_t start = align_up(run.first < from ? from : run.first);
+        const std::size_t end = run.last() < limit ? run.last() : limit;
+        return start <= end && count <= end - start && start >= run.first ? start : limit;
+    }
+};
+
+} // namespace palloc::inline v0

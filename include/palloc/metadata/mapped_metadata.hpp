@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Metadata in anonymous pages of the process: taken at once, paid for when touched.
+///
+/// When to choose it: by default. Costs: a request above 32 KiB is a mapping of its own, without
+/// swap reserved and without huge pages, so that a book of gigabytes costs the pages that are
+/// written. Smaller ones are rounded up to a power of two from 64 bytes on and carved from mappings
+/// of 64 KiB, which stay until the provider ends.
+#pragma once
+
+#include <palloc/concepts/metadata.hpp>
+#include <palloc/core/error.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+
+namespace palloc::inline v0 {
+
+/// @brief Takes storage from the operating system.
+/// @par Thread safety any thread, but not a signal handler that may interrupt a call
+class mapped_metadata {
+  public:
+    constexpr mapped_metadata() noexcept = default;
+    mapped_metadata(const mapped_metadata&) = delete;
+    mapped_metadata& operator=(const mapped_metadata&) = delete;
+
+    /// @brief Ends the mappings of the small storage.
+    /// @pre All storage has been given back.
+    ~mapped_metadata();
+
+    /// @brief Zeroed storage, aligned to `storage_alignment`.
+    /// @par Errors `zero_size`; `too_large`; `os_failure`. Nothing is taken.
+    /// @par Complexity O(bytes) for small storage that was used before, else O(1)
+    [[nodiscard]] result<std::byte*> take(std::size_t bytes) noexcept;
+
+    /// @brief Gives storage back.
+    /// @pre It was taken here, with the same size.
+    void give_back(std::byte* storage, std::size_t bytes) noexcept;
+
+  private:
+    struct free_block { ///< lives in the storage that was given back
+        free_block* next;
+    };
+    struct arena { ///< the first bytes of a 64 KiB mapping
+        arena* next;
+        std::size_t used_bytes;
+    };
+
+    class guard;
+
+    [[nodiscard]] result<std::byte*> carve(std::size_t bytes) noexcept;
+
+    std::atomic_flag busy_{};
+    arena* arenas_ = nullptr;                ///< the newest first; only that one has room
+    std::array<free_block*, 10> reusable_{}; ///< by size: 64 bytes, 128 … 32 KiB
+};
+
+/// @brief The provider that the whole process may share. It is never destroyed.
+[[nodiscard]] mapped_metadata& default_metadata() noexcept;
+
+static_assert(metadata_provider<mapped_metadata>);
+
+} // namespace palloc::inline v0

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief The one pool template: granules, chunks, and the path of a request.
+///
+///     bytes, alignment, range, attributes -> granules -> the chunks, newest first, that admit it
+///       -> the algorithm asks the bitmap for a place -> the bitmap claims it -> offset -> address
+///
+/// Nothing here dereferences managed memory or calls the operating system. Over a concurrent bitmap
+/// every call but construction, destruction and `reset` may come from any thread, and all but those
+/// that map from a signal handler; over any other bitmap, one thread at a time.
+#pragma once
+
+#include <palloc/concepts/algorithm.hpp>
+#include <palloc/concepts/backing.hpp>
+#include <palloc/concepts/chunk_bitmap.hpp>
+#include <palloc/concepts/granularity.hpp>
+#include <palloc/concepts/observer.hpp>
+#include <palloc/concepts/pool.hpp>
+#include <palloc/concepts/protection.hpp>
+#include <palloc/core/error.hpp>
+#include <palloc/core/layout.hpp>
+#include <palloc/core/placement.hpp>
+#include <palloc/core/range.hpp>
+#include <palloc/detail/alignment.hpp>
+#include <palloc/detail/pool_blocks.hpp>
+#include <palloc/detail/spin_lock.hpp>
+#include <palloc/pool_options.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+namespace palloc::inline v0 {
+
+/// @brief A pool of blocks over chunks of memory, composed from policies.
+/// @tparam Granule     how bytes become granules
+/// @tparam Backing     where chunks come from
+/// @tparam Bitmap      how granules are tracked; decides whether threads may share the pool
+/// @tparam Algorithm   which free run to take
+/// @tparam Protection  what may be done to the memory
+/// @tparam Observers   who is told
+template <granularity Granule, backing_provider Backing, chunk_bitmap Bitmap,
+          algorithm_for<Bitmap> Algorithm, protection_for<Backing> Protection,
+          pool_observer... Observers>
+    requires shared_bitmap_needs_algorithm_callable_as_const<Bitmap, Algorithm> &&
+             shared_bitmap_needs_protection_without_area_state<Bitmap, Protection> &&
+             shared_bitmap_needs_backing_that_commits_concurrently<Bitmap, Backing> &&
+             (shared_bitmap_needs_concurrent_observer<Bitmap, Observers> && ...)
+class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Observers...> {
+    using base = detail::pool_blocks<Granule, Backing, Bitmap, Protection, Observers...>;
+
+  public:
+    using base::is_concurrent;
+    using typename base::attributes;
+    using typename base::chunk;
+
+    /// @brief What is asked for.
+    struct request {
+        std::uint64_t bytes = 0;
+        std::uint64_t alignment = 1; ///< of the address; a power of two
+        range within = anywhere;     ///< the block lies wholly inside
+        bool may_map = true;         ///< may the pool grow for it? Say false in a signal handler.
+        [[no_unique_address]] attributes wished{};
+    };
+
+    /// @brief An empty pool; cannot fail, as there is no chunk yet.
+    explicit pool(const pool_options& options = {}, Granule granule = {}, Backing backing = {},
+                  Algorithm algorithm = {}, Protection protection = {}, Observers... observers)
+        : base(options, std::move(granule), std::move(backing), std::move(protection),
+               std::move(observers)...),
+          algorithm_(std::move(algorithm)) {}
+
+    /// @brief A block of `bytes` bytes at a multiple of `alignment`, from the newest chunk with
+    /// room.
+    /// @par Errors  `zero_size`, `bad_alignment`, `out_of_memory`, `is_protected` (there are
+    /// chunks, all
+    ///   closed to this request, and the pool cannot grow), those of growing. State unchanged.
+    /// @par Complexity  the algorithm's search in each chunk that is not full, plus O(granules /
+    /// 64)
+    [[nodiscard]] result<address> allocate(std::uint64_t bytes,
+                                           std::uint64_t alignment = 1) noexcept {
+        return allocate_with(request{.bytes = bytes, .alignment = alignment}, algorithm_);
+    }
+    [[nodiscard]] result<address> allocate(const request& wanted) noexcept {
+        return allocate_with(wanted, algorithm_);
+    }
+
+    /// @brief The same with another algorithm, for this request only.
+    template <class Other>
+        requires algorithm_for<std::remove_const_t<Other>, Bitmap> &&
+                 shared_bitmap_needs_algorithm_callable_as_const<Bitmap, std::remove_const_t<Other>>
+    [[nodiscard]] result<address> allocate_with(const request& wanted, Other& algorithm) noexcept {
+        if (wanted.bytes == 0 || !is_power_of_two(wanted.alignment)) [[unlikely]]
+            return refuse(wanted, {wanted.bytes == 0 ? errc::zero_size : errc::bad_alignment});
+        const std::size_t count = granule_.count(wanted.bytes);
+        error why{errc::out_of_memory};
+        chunk* const newest = newest_open();
+        if (newest != nullptr) [[likely]]
+            if (const auto position = take(*newest, wanted, count, algorithm, why)) [[likely]]
+                return deliver(*newest, *position, count, wanted.bytes);
+        return allocate_elsewhere(newest, wanted, count, algorithm, why);
+    }
+
+    /// @brief Makes a block longer, moving its pages to another place of the pool if it must.
+    /// @pre  The block and the granules are whole pages.
+    /// @return where the block is now
+    /// @par Errors  those of `allocate` and of moving; the old block is as it was.
+    [[nodiscard]] result<address> relocate(address block, std::uint64_t old_bytes,
+                                           std::uint64_t new_bytes) noexcept
+        requires backing_can_move_pages<Backing>
+    {
+        const auto resized = this->resize(block, old_bytes, new_bytes);
+        if (resized)
+            return block;
+        if (resized.error().code != errc::no_room)
+            return tl::unexpected(resized.error());
+        const auto fresh = allocate(request{.bytes = new_bytes});
+        if (!fresh)
+            return fresh;
+        chunk& from = *table_.find(block);
+        chunk& to = *table_.find(*fresh);
+        const range pages{block, granule_.offset(granule_.count(old_bytes))};
+        if (const auto moved = backing_.move_pages(from.source, pages, to.source, *fresh); !moved) {
+            (void)this->deallocate(*fresh, new_bytes);
+            return tl::unexpected(moved.error());
+        }
+        (void)this->deallocate(block, old_bytes);
+        return fresh;
+    }
+
+    /// @brief Why the request would fail now, and by how much. A cold path: as costly as a failing
+    /// `allocate` and `largest_free_run_bytes` together.
+    [[nodiscard]] explanation explain(const request& wanted) const noexcept {
+        explanation e{.free_bytes = this->free_bytes(),
+                      .largest_run_bytes = this->largest_free_run_bytes(),
+                      .cap_left_bytes = this->cap_left_bytes()};
+        if (wanted.bytes == 0 || !is_power_of_two(wanted.alignment)) {
+            e.why = wanted.bytes == 0 ? errc::zero_size : errc::bad_alignment;
+            return e;
+        }
+        const std::size_t count = granule_.count(wanted.bytes);
+        e.needed_bytes = granule_.offset(count);
+        bool possible = false;
+        this->for_each_chunk([&](const chunk& c) {
+            placement q;
+            possible = possible || (ask(c, wanted, count, q) && c.map.find_fit(q));
+        });
+        const bool may_grow =
+            backing_can_map<Backing> && wanted.may_map && options_.growth.step_bytes != 0;
+        if (possible || (may_grow && e.needed_bytes <= e.cap_left_bytes))
+            return e;
+        e.why = may_grow ? errc::over_limit : why_no_room(wanted);
+        if (e.why == errc::is_protected)
+            return e;
+        e.cause = shortage_of(e.needed_bytes);
+        const std::uint64_t there = may_grow                           ? e.cap_left_bytes
+                                    : e.cause == event::shortage::full ? e.free_bytes
+                                                                       : e.largest_run_bytes;
+        e.missing_bytes = e.needed_bytes > there ? e.needed_bytes - there : 0;
+        return e;
+    }
+
+    /// @brief Protects every chunk. Answers the weakest strength achieved.
+    /// @par Errors  the policy's, at the first chunk that failed; older chunks are not protected
+    /// then.
+    [[nodiscard]] result<strength> protect() noexcept
+        requires protection_can_close<Protection, Backing>
+    {
+        strength weakest = strength::write_xor_execute;
+        for (std::size_t i = table_.size(); i-- != 0;) {
+            chunk& c = table_[i];
+            const auto got = protection_.protect(backing_, c.source, c.state);
+            if (!got)
+                return got;
+            weakest = *got < weakest ? *got : weakest;
+            notify({.what = event::kind::protect, .where = c.where});
+        }
+        return weakest;
+    }
+
+    /// @brief A scoped write window onto part of a chunk.
+    /// @par Errors  `not_ours`, `past_the_end`, the policy's
+    [[nodiscard]] auto open_window(range part) noexcept
+        requires protection_opens_windows<Protection, Backing>
+    {
+        using window = typename Protection::window;
+        chunk* const c = table_.find(part.base);
+        if (c == nullptr)
+            return result<window>(fail(errc::not_ours));
+        if (!c->where.contains(part))
+            return result<window>(fail(errc::past_the_end));
+        return protection_.open_window(backing_, c->source, c->state, part);
+    }
+
+    [[nodiscard]] Algorithm& algorithm() noexcept { return algorithm_; }
+
+  private:
+    using base::backing_;
+    using base::bytes_of;
+    using base::front_;
+    using base::granule_;
+    using base::growing_;
+    using base::map_chunk;
+    using base::notify;
+    using base::options_;
+    using base::protection_;
+    using base::report;
+    using base::table_;
+
+    static constexpr int attempts_under_change = 64;
+
+    /// Whether the chunk may hold the request at all; `q` is then what its bitmap is asked.
+    [[nodiscard]] bool ask(const chunk& c, const request& wanted, std::size_t count,
+                           placement& q) const noexcept {
+        if (!protection_.admits(c.state, wanted.wished))
+            return false;
+        q.count = count;
+        q.limit = c.map.size();
+        q.base = c.where.base;
+        q.granule_bytes = granule_.bytes();
+        if (wanted.alignment > c.natural_alignment && !detail::align(q, wanted.alignment))
+            return false;
+        return wanted.within == anywhere || detail::restrict_to(q, wanted.within, granule_);
+    }
+
+    /// Asks the algorithm for a place in one chunk, and claims it. `why` is set where it is not for
+    /// lack of room that there is none.
+    template <class Other>
+    [[nodiscard]] std::optional<std::size_t> take(chunk& c, const request& wanted,
+                                                  std::size_t count, Other& algorithm,
+                                                  [[maybe_unused]] error& why) noexcept {
+        placement q;
+        if (!ask(c, wanted, count, q)) [[unlikely]]
+            return std::nullopt;
+        const auto position = claim(c, q, algorithm, why);
+        if constexpr (backing_can_commit<Backing>)
+            if (position) {
+                const auto there = backing_.commit(c.source, bytes_of(c, {*position, count}));
+                if (!there) {
+                    why = there.error();
+                    c.map.release({*position, count});
+                    return std::nullopt;
+                }
+            }
+        return position;
+    }
+
+    template <class Other>
+    [[nodiscard]] std::optional<std::size_t> claim(chunk& c, const placement& q, Other& algorithm,
+                                                   [[maybe_unused]] error& why) noexcept {
+        if constexpr (algorithm_takes_lowest<Other> && bitmap_claims_lowest<Bitmap>) {
+            return c.map.claim_lowest(q);
+        } else {
+            using asked = std::conditional_t<is_concurrent, const Other, Other>;
+            for (int attempt = 0; attempt != attempts_under_change; ++attempt) {
+                const std::optional<std::size_t> found =
+                    static_cast<asked&>(algorithm)(std::as_const(c.map), q);
+                if (!found)
+                    return std::nullopt;
+                if (q.legal(*found) && c.map.claim({*found, q.count}))
+                    return found;
+                if (!is_concurrent || !q.legal(*found)) { // nobody else can have taken it
+                    why = report(errc::bad_placement, bytes_of(c, {*found, q.count})).value();
+                    return std::nullopt;
+                }
+            }
+            return std::nullopt;
+        }
+    }
+
+    [[nodiscard]] chunk* newest_open() const noexcept {
+        if constexpr (is_concurrent)
+            return table_.newest_open(table_.size());
+        else
+            return front_;
+    }
+
+    /// What is left to do when the newest chunk has no place for the request.
+    template <class Other>
+    [[nodiscard]] result<address> allocate_elsewhere(chunk* newest, const request& wanted,
+                                                     std::size_t count, Other& algorithm,
+                                                     error why) noexcept {
+        const auto settled_before = this->settled();
+        if (newest != nullptr) {
+            close_if_full(*newest);
+            if (const auto got = walk(newest->index, wanted, count, algorithm, why))
+                return *got;
+        }
+        if constexpr (backing_can_map<Backing>)
+            if (why.code == errc::out_of_memory && wanted.may_map &&
+                options_.growth.step_bytes != 0)
+                return allocate_growing(wanted, count, algorithm);
+        if constexpr (is_concurrent) { // "full" may only be said about a picture of one moment
+            auto before = settled_before;
+            for (int attempt = 0; attempt != attempts_under_change; ++attempt) {
+                if (const auto got = walk(table_.size(), wanted, count, algorithm, why))
+                    return *got;
+                const auto after = this->settled();
+                if (before && before == after)
+                    break;
+                before = after;
+            }
+        }
+        return refuse(wanted, why);
+    }
+
+    /// The chunks older than number `below` that may have room, newest first, until something else
+    /// than room is lacking.
+    template <class Other>
+    [[nodiscard]] std::optional<address> walk(std::size_t below, const request& wanted,
+                                              std::size_t count, Other& algorithm,
+                                              error& why) noexcept {
+        for (chunk* c = table_.newest_open(below); c != nullptr && why.code == errc::out_of_memory;
+             c = table_.newest_open(c->index)) {
+            if (const auto position = take(*c, wanted, count, algorithm, why))
+                return deliver(*c, *position, count, wanted.bytes);
+            close_if_full(*c);
+        }
+        return std::nullopt;
+    }
+
+    void close_if_full(chunk& c) noexcept {
+        if (c.map.free_count() != 0)
+            return;
+        table_.close(c);
+        if constexpr (!is_concurrent)
+            front_ = table_.newest_open(table_.size());
+        else if (c.map.free_count() != 0)
+            table_.open(c);
+    }
+
+    template <class Other>
+    [[nodiscard]] result<address> allocate_growing(const request& wanted, std::size_t count,
+                                                   Other& algorithm) noexcept {
+        error why{errc::out_of_memory};
+        const detail::locked_if<is_concurrent> lock(growing_);
+        if constexpr (is_concurrent) // somebody may have grown the pool meanwhile
+            if (const auto got = walk(table_.size(), wanted, count, algorithm, why))
+                return *got;
+        const std::uint64_t needed = granule_.offset(count);
+        if (needed < wanted.bytes)
+            return refuse(wanted, {errc::too_large});
+        const auto grown =
+            map_chunk(needed, this->next_step(), wanted.alignment, wanted.within, wanted.wished);
+        if (!grown)
+            return refuse(wanted, grown.error());
+        if (const auto position = take(**grown, wanted, count, algorithm, why))
+            return deliver(**grown, *position, count, wanted.bytes);
+        return refuse(wanted, why);
+    }
+
+    [[nodiscard]] address deliver(const chunk& c, std::size_t position, std::size_t count,
+                                  std::uint64_t asked) noexcept {
+        const range block = bytes_of(c, {position, count});
+        notify({.what = event::kind::allocate, .where = block, .asked = asked});
+        return block.base;
+    }
+
+    [[nodiscard]] result<address> refuse(const request& wanted, error why) noexcept {
+        if (why.code == errc::out_of_memory)
+            why.code = why_no_room(wanted);
+        if constexpr (sizeof...(Observers) != 0) {
+            const bool for_lack_of_room =
+                why.code == errc::out_of_memory || why.code == errc::over_limit;
+            notify({.what = event::kind::fail,
+                    .why = why.code,
+                    .cause = for_lack_of_room ? shortage_of(wanted.bytes) : event::shortage::none,
+                    .asked = wanted.bytes});
+        }
+        return tl::unexpected(why);
+    }
+
+    [[nodiscard]] event::shortage shortage_of(std::uint64_t bytes) const noexcept {
+        return this->free_bytes() < bytes ? event::shortage::full : event::shortage::fragmented;
+    }
+
+    [[nodiscard]] errc why_no_room(const request& wanted) const noexcept {
+        bool any_admits = table_.size() == 0;
+        this->for_each_chunk([&](const chunk& c) {
+            any_admits = any_admits || protection_.admits(c.state, wanted.wished);
+        });
+        return any_admits ? errc::out_of_memory : errc::is_protected;
+    }
+
+    [[no_unique_address]] Algorithm algorithm_;
+};
+
+} // namespace palloc::inline v0

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+#include <palloc/concepts/chunk_bitmap.hpp>
+#include <palloc/core/layout.hpp>
+#include <palloc/metadata/mapped_metadata.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include <sys/mman.h>
+
+#include "os.hpp"
+
+namespace palloc::inline v0 {
+namespace {
+
+constexpr std::size_t arena_bytes = std::size_t{64} << 10;
+constexpr std::size_t largest_small_bytes = arena_bytes / 2;
+static_assert(std::countr_zero(largest_small_bytes / storage_alignment) == 9);
+
+/// @brief Zeroed pages that cost nothing until they are touched, one by one.
+result<std::byte*> map_pages(std::uint64_t bytes) noexcept {
+    return os::map(0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+        .map([&](address base) noexcept {
+            (void)os::advise({base, bytes}, MADV_NOHUGEPAGE); // only saves memory
+            return reinterpret_cast<std::byte*>(base);
+        });
+}
+
+/// @brief Where this fails the pages stay; nobody could do anything about it.
+void unmap_pages(void* pages, std::uint64_t bytes) noexcept {
+    (void)os::unmap({reinterpret_cast<address>(pages), bytes});
+}
+
+std::uint64_t whole_pages(std::size_t bytes) noexcept {
+    return align_up<std::uint64_t>(bytes, os::page_bytes());
+}
+
+constexpr std::size_t rounded(std::size_t bytes) noexcept {
+    return std::bit_ceil(std::max(bytes, storage_alignment));
+}
+
+constexpr std::size_t class_of(std::size_t bytes) noexcept {
+    return static_cast<std::size_t>(std::countr_zero(rounded(bytes) / storage_alignment));
+}
+
+} // namespace
+
+class mapped_metadata::guard {
+  public:
+    explicit guard(std::atomic_flag& busy) noexcept : busy_(busy) {
+        while (busy_.test_and_set(std::memory_order_acquire))
+            while (busy_.test(std::memory_order_relaxed)) {
+            }
+    }
+    ~guard() { busy_.clear(std::memory_order_release); }
+    guard(const guard&) = delete;
+    guard& operator=(const guard&) = delete;
+
+  private:
+    std::atomic_flag& busy_;
+};
+
+mapped_metadata::~mapped_metadata() {
+    while (arenas_ != nullptr)
+        unmap_pages(std::exchange(arenas_, arenas_->next), arena_bytes);
+}
+
+result<std::byte*> mapped_metadata::take(std::size_t bytes) noexcept {
+    if (bytes == 0)
+        return fail(errc::zero_size);
+    if (bytes > ~std::size_t{0} - os::page_bytes())
+        return fail(errc::too_large);
+    if (bytes > largest_small_bytes)
+        return map_pages(whole_pages(bytes));
+    const guard alone(busy_);
+    free_block*& first = reusable_[class_of(bytes)];
+    if (first == nullptr)
+        return carve(rounded(bytes));
+    free_block* const block = std::exchange(first, first->next);
+    return static_cast<std::byte*>(std::memset(block, 0, bytes));
+}
+
+void mapped_metadata::give_back(std::byte* storage, std::size_t bytes) noexcept {
+    if (bytes > largest_small_bytes)
+        return unmap_pages(storage, whole_pages(bytes));
+    const guard alone(busy_);
+    free_block*& first = reusable_[class_of(bytes)];
+    first = ::new (storage) free_block{first};
+}
+
+result<std::byte*> mapped_metadata::carve(std::size_t bytes) noexcept {
+    if (arenas_ == nullptr || bytes > arena_bytes - arenas_->used_bytes) {
+        const auto pages = map_pages(arena_bytes);
+        if (!pages)
+            return pages;
+        arenas_ = ::new (*pages) arena{arenas_, storage_alignment};
+    }
+    std::byte* const storage = reinterpret_cast<std::byte*>(arenas_) + arenas_->used_bytes;
+    arenas_->used_bytes += bytes;
+    return storage;
+}
+
+mapped_metadata& default_metadata() noexcept {
+    union immortal { // pools in static storage may end after every destructor has run
+        mapped_metadata provider;
+        constexpr immortal() noexcept : provider() {}
+        ~immortal() {}
+    };
+    static constinit immortal shared;
+    return shared.provider;
+}
+
+metadata_ref standard_metadata() noexcept {
+    return default_metadata();
+}
+
+} // namespace palloc::inline v0

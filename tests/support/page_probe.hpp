@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief What may be done at an address, asked of the kernel instead of catching signals.
+#pragma once
+
+#include <palloc/core/range.hpp>
+
+#include <array>
+#include <cstdint>
+
+#include <unistd.h>
+
+namespace palloc::test {
+
+/// @brief Moves a byte through a pipe: the kernel answers EFAULT where a load or store would fault.
+class page_probe {
+  public:
+    page_probe() { (void)!::pipe(ends_.data()); }
+    ~page_probe() {
+        ::close(ends_[0]);
+        ::close(ends_[1]);
+    }
+    page_probe(const page_probe&) = delete;
+    page_probe& operator=(const page_probe&) = delete;
+
+    [[nodiscard]] bool readable(address at) const {
+        char byte{};
+        return ::write(ends_[1], reinterpret_cast<const void*>(at), 1) == 1 &&
+               ::read(ends_[0], &byte, 1) == 1;
+    }
+
+    /// @brief Stores a zero where it can.
+    [[nodiscard]] bool writable(address at) const {
+        char byte{};
+        if (::write(ends_[1], &byte, 1) != 1)
+            return false;
+        if (::read(ends_[0], reinterpret_cast<void*>(at), 1) == 1)
+            return true;
+        (void)!::read(ends_[0], &byte, 1);
+        return false;
+    }
+
+  private:
+    std::array<int, 2> ends_{-1, -1};
+};
+
+} // namespace palloc::test
