@@ -29,6 +29,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -98,9 +99,26 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
         error why{errc::out_of_memory};
         chunk* const newest = newest_open();
         if (newest != nullptr) [[likely]]
-            if (const auto position = take(*newest, wanted, count, algorithm, why)) [[likely]]
+            if (auto&& position = take(*newest, wanted, count, algorithm, why)) [[likely]]
                 return deliver(*newest, *position, count, wanted.bytes);
         return allocate_elsewhere(newest, wanted, count, algorithm, why);
+    }
+
+    /// @brief Fills `blocks` from the front with what single calls would answer, as far as they
+    /// succeed. Answers how many.
+    [[nodiscard]] std::size_t allocate_many(std::uint64_t bytes, std::uint64_t alignment,
+                                            std::span<address> blocks) noexcept {
+        const request wanted{.bytes = bytes, .alignment = alignment};
+        std::size_t done = 0;
+        while (done != blocks.size()) {
+            auto&& first = allocate(wanted); // refuses what must be, and finds a chunk with room
+            if (!first)
+                break;
+            blocks[done++] = *first;
+            if (chunk* const newest = newest_open())
+                done += take_many(*newest, wanted, blocks.subspan(done));
+        }
+        return done;
     }
 
     /// @brief Makes a block longer, moving its pages to another place of the pool if it must.
@@ -212,7 +230,7 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
     static constexpr int attempts_under_change = 64;
 
     /// Whether the chunk may hold the request at all; `q` is then what its bitmap is asked.
-    [[nodiscard]] bool ask(const chunk& c, const request& wanted, std::size_t count,
+    [[nodiscard]] [[gnu::always_inline]] bool ask(const chunk& c, const request& wanted, std::size_t count,
                            placement& q) const noexcept {
         if (!protection_.admits(c.state, wanted.wished))
             return false;
@@ -228,13 +246,13 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
     /// Asks the algorithm for a place in one chunk, and claims it. `why` is set where it is not for
     /// lack of room that there is none.
     template <class Other>
-    [[nodiscard]] std::optional<std::size_t> take(chunk& c, const request& wanted,
+    [[nodiscard]] [[gnu::always_inline]] std::optional<std::size_t> take(chunk& c, const request& wanted,
                                                   std::size_t count, Other& algorithm,
                                                   [[maybe_unused]] error& why) noexcept {
         placement q;
         if (!ask(c, wanted, count, q)) [[unlikely]]
             return std::nullopt;
-        const auto position = claim(c, q, algorithm, why);
+        auto&& position = claim(c, q, algorithm, why);
         if constexpr (backing_can_commit<Backing>)
             if (position) {
                 const auto there = backing_.commit(c.source, bytes_of(c, {*position, count}));
@@ -247,8 +265,21 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
         return position;
     }
 
+    [[nodiscard]] std::size_t take_many(chunk& c, const request& wanted,
+                                        std::span<address> blocks) noexcept {
+        const std::size_t count = granule_.count(wanted.bytes);
+        std::size_t done = 0;
+        for (error why{}; done != blocks.size(); ++done) {
+            auto&& position = take(c, wanted, count, algorithm_, why);
+            if (!position)
+                break;
+            blocks[done] = deliver(c, *position, count, wanted.bytes);
+        }
+        return done;
+    }
+
     template <class Other>
-    [[nodiscard]] std::optional<std::size_t> claim(chunk& c, const placement& q, Other& algorithm,
+    [[nodiscard]] [[gnu::always_inline]] std::optional<std::size_t> claim(chunk& c, const placement& q, Other& algorithm,
                                                    [[maybe_unused]] error& why) noexcept {
         if constexpr (algorithm_takes_lowest<Other> && bitmap_claims_lowest<Bitmap>) {
             return c.map.claim_lowest(q);
@@ -279,7 +310,7 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
 
     /// What is left to do when the newest chunk has no place for the request.
     template <class Other>
-    [[nodiscard]] result<address> allocate_elsewhere(chunk* newest, const request& wanted,
+    [[nodiscard]] [[gnu::noinline]] result<address> allocate_elsewhere(chunk* newest, const request& wanted,
                                                      std::size_t count, Other& algorithm,
                                                      error why) noexcept {
         const auto settled_before = this->settled();
@@ -358,7 +389,7 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
         return block.base;
     }
 
-    [[nodiscard]] result<address> refuse(const request& wanted, error why) noexcept {
+    [[nodiscard]] [[gnu::noinline]] result<address> refuse(const request& wanted, error why) noexcept {
         if (why.code == errc::out_of_memory)
             why.code = why_no_room(wanted);
         if constexpr (sizeof...(Observers) != 0) {

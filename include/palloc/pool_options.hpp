@@ -71,7 +71,7 @@ struct pool_options {
     range within = anywhere;                     ///< where chunks may lie
     std::uint64_t chunk_alignment = 1;           ///< of the bases of chunks that the pool maps
     bool gives_back_empty_chunks = false; ///< all but one, at once; exclusive mapping pools only
-    bool takes_any_chunk = false; ///< empty ones, and ones that overlap; see `chunk_table`
+    bool takes_any_chunk = false;         ///< empty ones, and ones that overlap; see `chunk_table`
     numa_node node = any_node;
     misuse_policy on_misuse = {};
     metadata_ref metadata = standard_metadata();

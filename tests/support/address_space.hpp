@@ -6,20 +6,36 @@
 #include <array>
 #include <cstdint>
 #include <cstdlib>
-
 #include <fcntl.h>
 #include <unistd.h>
 
 namespace palloc::test {
 
-/// @brief The pages of all mappings of this process. Maps nothing itself.
+/// @brief The sizes in pages that the kernel tells of this process. Maps nothing itself.
+struct memory_use {
+    std::uint64_t mapped = 0;
+    std::uint64_t resident = 0;
+
+    [[nodiscard]] static memory_use now() {
+        std::array<char, 128> text{};
+        const int file = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+        if (file < 0 || ::read(file, text.data(), text.size() - 1) <= 0)
+            std::abort();
+        ::close(file);
+        char* rest = nullptr;
+        const std::uint64_t mapped = std::strtoull(text.data(), &rest, 10);
+        return {mapped, std::strtoull(rest, nullptr, 10)};
+    }
+};
+
+/// @brief The pages of all mappings of this process.
 [[nodiscard]] inline std::uint64_t mapped_pages() {
-    std::array<char, 128> text{};
-    const int file = ::open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    if (file < 0 || ::read(file, text.data(), text.size() - 1) <= 0)
-        std::abort();
-    ::close(file);
-    return std::strtoull(text.data(), nullptr, 10);
+    return memory_use::now().mapped;
+}
+
+/// @brief Those of them that are in memory.
+[[nodiscard]] inline std::uint64_t resident_pages() {
+    return memory_use::now().resident;
 }
 
 } // namespace palloc::test

@@ -7,7 +7,6 @@
 
 #include <array>
 #include <cstdint>
-
 #include <unistd.h>
 
 namespace palloc::test {

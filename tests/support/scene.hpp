@@ -37,6 +37,20 @@ struct place {
     }
 };
 
+/// @brief Some request to a bitmap of so many granules.
+[[nodiscard]] inline placement random_request(random_source& random, std::size_t granules) {
+    placement q;
+    const std::size_t edge = random.chance(50) ? 0 : random.below(granules);
+    q.from = edge;
+    q.limit = random.chance(50) ? granules : random.between(edge, granules);
+    q.count = random.between(1, random.chance(80) ? 12 : granules);
+    q.mask = (std::size_t{1} << random.below(random.chance(50) ? 1 : 6)) - 1;
+    q.phase = random.below(q.mask + 1);
+    q.granule_bytes = std::size_t{1} << random.below(8);
+    q.base = random.chance(50) ? random.bits() % 100'000 : q.granule_bytes * 64;
+    return q;
+}
+
 /// @brief A bitmap in some state, and a request.
 template <class Bitmap = model_bitmap>
 class basic_scene {
@@ -50,14 +64,7 @@ class basic_scene {
             if (random.chance(1))
                 break;
         }
-        const std::size_t edge = random.chance(50) ? 0 : random.below(bitmap.size());
-        request.from = edge;
-        request.limit = random.chance(50) ? bitmap.size() : random.between(edge, bitmap.size());
-        request.count = random.between(1, random.chance(80) ? 12 : bitmap.size());
-        request.mask = (std::size_t{1} << random.below(random.chance(50) ? 1 : 6)) - 1;
-        request.phase = random.below(request.mask + 1);
-        request.granule_bytes = std::size_t{1} << random.below(8);
-        request.base = random.chance(50) ? random.bits() % 100'000 : request.granule_bytes * 64;
+        request = random_request(random, bitmap.size());
     }
 
     /// @brief All free.
@@ -124,8 +131,9 @@ void over_scenes(Check&& check) {
     for (std::uint64_t stream = 0; stream < 4'000; ++stream) {
         random_source random(stream);
         scene it(random);
-        BOOST_TEST_CONTEXT(random << ": " << it)
-        check(it, random);
+        BOOST_TEST_CONTEXT(random << ": " << it) {
+            check(it, random);
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <palloc/concepts/algorithm.hpp>
+#include <palloc/concepts/archetypes.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -48,5 +49,7 @@ struct best_fit {
         }
     }
 };
+
+static_assert(concurrent_algorithm_for<best_fit, archetypes::chunk_bitmap>);
 
 } // namespace palloc::inline v0

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <palloc/concepts/algorithm.hpp>
+#include <palloc/concepts/archetypes.hpp>
 
 #include <cstddef>
 #include <optional>
@@ -28,5 +29,7 @@ struct first_fit {
         return bitmap.find_fit(q);
     }
 };
+
+static_assert(concurrent_algorithm_for<first_fit, archetypes::chunk_bitmap>);
 
 } // namespace palloc::inline v0

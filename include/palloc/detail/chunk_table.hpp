@@ -52,9 +52,9 @@ class chunk_table {
         if (found != nullptr && found->where.contains(place)) [[likely]]
             return found;
         found = search(place);
-        if (found != nullptr && !by_age_.load()) {
-            recent.store(found);
-            if (by_age_.load())
+        if (found != nullptr && !by_age_.load(std::memory_order_relaxed)) {
+            recent.store(found, Shared ? std::memory_order_seq_cst : std::memory_order_relaxed);
+            if (Shared && by_age_.load()) // since then: one of us two forgets it
                 recent.store(nullptr);
         }
         return found;

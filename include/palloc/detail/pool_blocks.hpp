@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
 
 namespace palloc::inline v0::detail {
@@ -31,7 +32,7 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
     ///   `double_free`. Nothing changed, but see the bitmap on `double_free`.
     /// @par Complexity  O(1) to find the chunk where that is cached, else O(log chunks); O(granules
     /// / 64)
-    result<void> deallocate(address block, std::uint64_t bytes,
+    [[gnu::always_inline]] result<void> deallocate(address block, std::uint64_t bytes,
                             [[maybe_unused]] std::uint64_t alignment = 1) noexcept {
         chunk* const c = table_.find(block);
         if (c == nullptr) [[unlikely]]
@@ -41,6 +42,13 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
         if (const errc wrong = check(*c, block, run); wrong != errc{}) [[unlikely]]
             return report(wrong, {block, bytes});
         return give_back(*c, run, bytes);
+    }
+
+    /// @brief Gives blocks of `bytes` bytes each back; misuse is reported, and goes no further.
+    void deallocate_many(std::span<const address> blocks, std::uint64_t bytes,
+                         std::uint64_t alignment = 1) noexcept {
+        for (const address block : blocks)
+            (void)deallocate(block, bytes, alignment);
     }
 
     /// @brief Gives the block that begins at `block` back.
@@ -144,7 +152,7 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
         return errc{};
     }
 
-    result<void> give_back(chunk& c, granule_run run, std::uint64_t asked) noexcept {
+    [[gnu::always_inline]] result<void> give_back(chunk& c, granule_run run, std::uint64_t asked) noexcept {
         const range bytes = bytes_of(c, run);
         const event gone{.what = event::kind::release, .where = bytes, .asked = asked};
         if (!reusable(c)) {

@@ -123,7 +123,8 @@ class pool_chunks {
         return sum([this](const chunk& c) { return granule_.offset(c.map.free_count()); });
     }
     [[nodiscard]] std::uint64_t used_bytes() const noexcept {
-        return capacity_bytes() - free_bytes();
+        return sum(
+            [this](const chunk& c) { return granule_.offset(c.map.size() - c.map.free_count()); });
     }
     /// @brief Bytes of all chunks, tails that hold no whole granule included. O(chunks).
     [[nodiscard]] std::uint64_t mapped_bytes() const noexcept {
@@ -270,7 +271,7 @@ class pool_chunks {
     }
 
     /// Of the chunks that were seen to become empty one is kept.
-    void on_empty(chunk& c) noexcept
+    [[gnu::noinline]] void on_empty(chunk& c) noexcept
         requires(!is_concurrent)
     {
         if (!options_.gives_back_empty_chunks || spare_ == &c)
@@ -366,7 +367,7 @@ class pool_chunks {
         std::apply([&](auto&... each) { (each.on(happened), ...); }, observers_);
     }
 
-    tl::unexpected<error> report(errc what, range where) noexcept {
+    [[gnu::noinline]] tl::unexpected<error> report(errc what, range where) noexcept {
         misuses_.fetch_add(1, std::memory_order_relaxed);
         options_.on_misuse.handler(options_.on_misuse.context, {what, where, options_.name});
         return fail(what);

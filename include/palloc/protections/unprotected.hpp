@@ -6,6 +6,7 @@
 /// nor storage.
 #pragma once
 
+#include <palloc/concepts/archetypes.hpp>
 #include <palloc/concepts/protection.hpp>
 #include <palloc/core/error.hpp>
 
@@ -42,5 +43,8 @@ struct unprotected {
         return strength::none;
     }
 };
+
+static_assert(protection_for<unprotected, archetypes::backing_provider>);
+static_assert(stateless_protection<unprotected>);
 
 } // namespace palloc::inline v0

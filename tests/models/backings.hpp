@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief All backings, and for each a rig: the backing together with what it stands on.
+#pragma once
+
+#include <palloc/backings/borrowed.hpp>
+#include <palloc/backings/carved.hpp>
+#include <palloc/backings/failing.hpp>
+#include <palloc/backings/fake.hpp>
+#include <palloc/backings/limited.hpp>
+#include <palloc/backings/mmap.hpp>
+
+#include <cstdint>
+#include <tuple>
+
+#include "support/bump_parent.hpp"
+
+namespace palloc::test {
+
+using backing_models = std::tuple<mmap_backing,          //
+                                  borrowed,              //
+                                  borrowed_touchable,    //
+                                  fake,                  //
+                                  fake_demand_paged,     //
+                                  carved<bump_parent>,   //
+                                  limited<mmap_backing>, //
+                                  limited<fake>,         //
+                                  failing<mmap_backing>, //
+                                  failing<borrowed>>;
+
+/// @brief `rig<B>().backing` is a B that works.
+template <class Backing>
+struct rig {
+    Backing backing;
+};
+template <bool Commits>
+struct rig<basic_fake<Commits>> {
+    fake_space space;
+    basic_fake<Commits> backing{space};
+};
+template <>
+struct rig<carved<bump_parent>> {
+    bump_parent parent;
+    carved<bump_parent> backing{parent};
+};
+template <class Inner>
+struct rig<limited<Inner>> {
+    rig<Inner> inner{};
+    limited<Inner> backing{inner.backing, std::uint64_t{1} << 46};
+};
+template <class Inner>
+struct rig<failing<Inner>> {
+    rig<Inner> inner{};
+    fault_script script{};
+    failing<Inner> backing{inner.backing, script};
+};
+
+} // namespace palloc::test
