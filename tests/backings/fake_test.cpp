@@ -65,6 +65,18 @@ BOOST_AUTO_TEST_CASE(a_range_is_honoured_and_filled_completely) {
     test::check_fails(backing.map({.bytes = 1, .within = within}), {errc::out_of_memory});
 }
 
+BOOST_AUTO_TEST_CASE(neighbours_that_are_gone_leave_one_gap) {
+    fake_space space;
+    fake backing(space);
+    const range within{16 * page, 2 * page};
+    auto low = backing.map({.bytes = page, .within = within}).value();
+    auto high = backing.map({.bytes = page, .within = within}).value();
+    BOOST_TEST(backing.unmap(low).has_value());
+    test::check_fails(backing.map({.bytes = 2 * page, .within = within}), {errc::out_of_memory});
+    BOOST_TEST(backing.unmap(high).has_value());
+    BOOST_TEST(backing.map({.bytes = 2 * page, .within = within}).has_value());
+}
+
 BOOST_AUTO_TEST_CASE(adopts_what_is_free) {
     int owner = 0;
     fake_space space;

@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -126,28 +124,13 @@ BOOST_AUTO_TEST_CASE(permissions_are_those_of_the_pages_asked_for) {
     BOOST_TEST(backing.unmap(region).has_value());
 }
 
-/// The kernel's flags for the mapping that begins at `base`.
-std::string flags_of(address base) {
-    std::ostringstream wanted;
-    wanted << std::hex << base << '-';
-    std::ifstream maps("/proc/self/smaps");
-    bool here = false;
-    for (std::string line; std::getline(maps, line);) {
-        if (line.find(' ') != std::string::npos && line.find('-') < line.find(' '))
-            here = line.starts_with(wanted.str());
-        if (here && line.starts_with("VmFlags:"))
-            return line + ' ';
-    }
-    return {};
-}
-
 BOOST_AUTO_TEST_CASE(swap_is_reserved_unless_it_is_not_to_be) {
     for (const bool reserve : {true, false}) {
         mmap_backing backing({.reserve_swap = reserve});
         // alone in its place, so that it is not joined to a neighbour
         const range window = empty_window(backing, 1 << 20);
         auto region = backing.map({.bytes = 4096, .within = {window.base + 65536, 4096}}).value();
-        const std::string flags = flags_of(backing.where(region).base);
+        const std::string flags = test::mapping_flags(backing.where(region).base);
         BOOST_TEST_REQUIRE(!flags.empty());
         BOOST_TEST((flags.find(" nr ") == std::string::npos) == reserve);
         BOOST_TEST(backing.unmap(region).has_value());

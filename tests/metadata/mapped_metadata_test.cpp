@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -114,6 +115,8 @@ BOOST_AUTO_TEST_CASE(books_of_gigabytes_cost_what_is_written) {
     std::byte* const book = provider.take(bytes).value();
     book[bytes / 2] = std::byte{1};
     BOOST_TEST(test::resident_pages() - before <= 64U);
+    const std::string flags = test::mapping_flags(reinterpret_cast<std::uintptr_t>(book));
+    BOOST_TEST(flags.find(" nh ") != std::string::npos); // a huge page would be 512 at once
     provider.give_back(book, bytes);
 }
 

@@ -7,6 +7,9 @@
 #include <cstdint>
 #include <cstdlib>
 #include <fcntl.h>
+#include <fstream>
+#include <string>
+#include <string_view>
 #include <unistd.h>
 
 namespace palloc::test {
@@ -36,6 +39,21 @@ struct memory_use {
 /// @brief Those of them that are in memory.
 [[nodiscard]] inline std::uint64_t resident_pages() {
     return memory_use::now().resident;
+}
+
+/// @brief What the kernel says of the mapping that contains `at`: " rd wr … ", empty for none.
+[[nodiscard]] inline std::string mapping_flags(std::uint64_t at) {
+    std::ifstream maps("/proc/self/smaps");
+    bool here = false;
+    for (std::string line; std::getline(maps, line);) {
+        char* rest = nullptr;
+        const std::uint64_t base = std::strtoull(line.c_str(), &rest, 16);
+        if (*rest == '-') // the head of a mapping: base-end permissions …
+            here = base <= at && at < std::strtoull(rest + 1, nullptr, 16);
+        if (constexpr std::string_view label = "VmFlags:"; here && line.starts_with(label))
+            return line.substr(label.size()) + ' ';
+    }
+    return {};
 }
 
 } // namespace palloc::test

@@ -120,8 +120,8 @@ class boundary {
         const std::size_t end = block.first + granules;
         if (granules > block.count && !inner_.claim({block.last(), granules - block.count}))
             return false;
-        put(last_, end - 1);
         take(last_, block.last() - 1);
+        put(last_, end - 1);
         if (granules < block.count)
             inner_.release({end, block.count - granules});
         return true;

@@ -107,14 +107,14 @@ class flat {
         return reinterpret_cast<const bits::word*>(book_ + 1);
     }
 
-    std::optional<std::size_t> claim_lowest_of_many(const placement& q) noexcept {
+    [[gnu::noinline]] std::optional<std::size_t> claim_lowest_of_many(const placement& q) noexcept {
         const auto found = find_fit(q);
         if (found)
             claim({*found, q.count});
         return found;
     }
 
-    std::size_t release_many(granule_run run) noexcept {
+    [[gnu::noinline]] std::size_t release_many(granule_run run) noexcept {
         const std::size_t already_free = run.count - bits::count(words(), run);
         if (already_free != 0)
             return already_free;
