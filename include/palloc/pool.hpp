@@ -67,8 +67,9 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
     };
 
     /// @brief An empty pool; cannot fail, as there is no chunk yet.
-    explicit pool(const pool_options& options = {}, Granule granule = {}, Backing backing = {},
-                  Algorithm algorithm = {}, Protection protection = {}, Observers... observers)
+    explicit pool(const pool_options& options = {}, Granule granule = Granule(),
+                  Backing backing = Backing(), Algorithm algorithm = {}, Protection protection = {},
+                  Observers... observers)
         : base(options, std::move(granule), std::move(backing), std::move(protection),
                std::move(observers)...),
           algorithm_(std::move(algorithm)) {}
@@ -93,15 +94,9 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
         requires algorithm_for<std::remove_const_t<Other>, Bitmap> &&
                  shared_bitmap_needs_algorithm_callable_as_const<Bitmap, std::remove_const_t<Other>>
     [[nodiscard]] result<address> allocate_with(const request& wanted, Other& algorithm) noexcept {
-        if (wanted.bytes == 0 || !is_power_of_two(wanted.alignment)) [[unlikely]]
+        if (!is_valid(wanted)) [[unlikely]]
             return refuse(wanted, {wanted.bytes == 0 ? errc::zero_size : errc::bad_alignment});
-        const std::size_t count = granule_.count(wanted.bytes);
-        error why{errc::out_of_memory};
-        chunk* const newest = newest_open();
-        if (newest != nullptr) [[likely]]
-            if (auto&& position = take(*newest, wanted, count, algorithm, why)) [[likely]]
-                return deliver(*newest, *position, count, wanted.bytes);
-        return allocate_elsewhere(newest, wanted, count, algorithm, why);
+        return allocate_granules(granule_.count(wanted.bytes), wanted, algorithm);
     }
 
     /// @brief Fills `blocks` from the front with what single calls would answer, as far as they
@@ -109,14 +104,13 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
     [[nodiscard]] std::size_t allocate_many(std::uint64_t bytes, std::uint64_t alignment,
                                             std::span<address> blocks) noexcept {
         const request wanted{.bytes = bytes, .alignment = alignment};
+        const std::size_t count = granule_.count(bytes);
         std::size_t done = 0;
-        while (done != blocks.size()) {
-            auto&& first = allocate(wanted); // refuses what must be, and finds a chunk with room
-            if (!first)
+        for (; is_valid(wanted) && done != blocks.size(); ++done) {
+            auto&& got = allocate_granules(count, wanted, algorithm_);
+            if (!got)
                 break;
-            blocks[done++] = *first;
-            if (chunk* const newest = newest_open())
-                done += take_many(*newest, wanted, blocks.subspan(done));
+            blocks[done] = *got;
         }
         return done;
     }
@@ -154,7 +148,7 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
         explanation e{.free_bytes = this->free_bytes(),
                       .largest_run_bytes = this->largest_free_run_bytes(),
                       .cap_left_bytes = this->cap_left_bytes()};
-        if (wanted.bytes == 0 || !is_power_of_two(wanted.alignment)) {
+        if (!is_valid(wanted)) {
             e.why = wanted.bytes == 0 ? errc::zero_size : errc::bad_alignment;
             return e;
         }
@@ -180,38 +174,6 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
         return e;
     }
 
-    /// @brief Protects every chunk. Answers the weakest strength achieved.
-    /// @par Errors  the policy's, at the first chunk that failed; older chunks are not protected
-    /// then.
-    [[nodiscard]] result<strength> protect() noexcept
-        requires protection_can_close<Protection, Backing>
-    {
-        strength weakest = strength::write_xor_execute;
-        for (std::size_t i = table_.size(); i-- != 0;) {
-            chunk& c = table_[i];
-            const auto got = protection_.protect(backing_, c.source, c.state);
-            if (!got)
-                return got;
-            weakest = *got < weakest ? *got : weakest;
-            notify({.what = event::kind::protect, .where = c.where});
-        }
-        return weakest;
-    }
-
-    /// @brief A scoped write window onto part of a chunk.
-    /// @par Errors  `not_ours`, `past_the_end`, the policy's
-    [[nodiscard]] auto open_window(range part) noexcept
-        requires protection_opens_windows<Protection, Backing>
-    {
-        using window = typename Protection::window;
-        chunk* const c = table_.find(part.base);
-        if (c == nullptr)
-            return result<window>(fail(errc::not_ours));
-        if (!c->where.contains(part))
-            return result<window>(fail(errc::past_the_end));
-        return protection_.open_window(backing_, c->source, c->state, part);
-    }
-
     [[nodiscard]] Algorithm& algorithm() noexcept { return algorithm_; }
 
   private:
@@ -229,9 +191,24 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
 
     static constexpr int attempts_under_change = 64;
 
+    [[nodiscard]] static bool is_valid(const request& wanted) noexcept {
+        return wanted.bytes != 0 && is_power_of_two(wanted.alignment);
+    }
+
+    template <class Other>
+    [[nodiscard]] [[gnu::always_inline]] result<address>
+    allocate_granules(std::size_t count, const request& wanted, Other& algorithm) noexcept {
+        error why{errc::out_of_memory};
+        chunk* const newest = newest_open();
+        if (newest != nullptr) [[likely]]
+            if (auto&& position = take(*newest, wanted, count, algorithm, why)) [[likely]]
+                return deliver(*newest, *position, count, wanted);
+        return allocate_elsewhere(newest, wanted, count, algorithm, why);
+    }
+
     /// Whether the chunk may hold the request at all; `q` is then what its bitmap is asked.
-    [[nodiscard]] [[gnu::always_inline]] bool ask(const chunk& c, const request& wanted, std::size_t count,
-                           placement& q) const noexcept {
+    [[nodiscard]] [[gnu::always_inline]] bool ask(const chunk& c, const request& wanted,
+                                                  std::size_t count, placement& q) const noexcept {
         if (!protection_.admits(c.state, wanted.wished))
             return false;
         q.count = count;
@@ -246,9 +223,9 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
     /// Asks the algorithm for a place in one chunk, and claims it. `why` is set where it is not for
     /// lack of room that there is none.
     template <class Other>
-    [[nodiscard]] [[gnu::always_inline]] std::optional<std::size_t> take(chunk& c, const request& wanted,
-                                                  std::size_t count, Other& algorithm,
-                                                  [[maybe_unused]] error& why) noexcept {
+    [[nodiscard]] [[gnu::always_inline]] std::optional<std::size_t>
+    take(chunk& c, const request& wanted, std::size_t count, Other& algorithm,
+         [[maybe_unused]] error& why) noexcept {
         placement q;
         if (!ask(c, wanted, count, q)) [[unlikely]]
             return std::nullopt;
@@ -265,22 +242,9 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
         return position;
     }
 
-    [[nodiscard]] std::size_t take_many(chunk& c, const request& wanted,
-                                        std::span<address> blocks) noexcept {
-        const std::size_t count = granule_.count(wanted.bytes);
-        std::size_t done = 0;
-        for (error why{}; done != blocks.size(); ++done) {
-            auto&& position = take(c, wanted, count, algorithm_, why);
-            if (!position)
-                break;
-            blocks[done] = deliver(c, *position, count, wanted.bytes);
-        }
-        return done;
-    }
-
     template <class Other>
-    [[nodiscard]] [[gnu::always_inline]] std::optional<std::size_t> claim(chunk& c, const placement& q, Other& algorithm,
-                                                   [[maybe_unused]] error& why) noexcept {
+    [[nodiscard]] [[gnu::always_inline]] std::optional<std::size_t>
+    claim(chunk& c, const placement& q, Other& algorithm, [[maybe_unused]] error& why) noexcept {
         if constexpr (algorithm_takes_lowest<Other> && bitmap_claims_lowest<Bitmap>) {
             return c.map.claim_lowest(q);
         } else {
@@ -310,9 +274,9 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
 
     /// What is left to do when the newest chunk has no place for the request.
     template <class Other>
-    [[nodiscard]] [[gnu::noinline]] result<address> allocate_elsewhere(chunk* newest, const request& wanted,
-                                                     std::size_t count, Other& algorithm,
-                                                     error why) noexcept {
+    [[nodiscard]] [[gnu::noinline]] result<address>
+    allocate_elsewhere(chunk* newest, const request& wanted, std::size_t count, Other& algorithm,
+                       error why) noexcept {
         const auto settled_before = this->settled();
         if (newest != nullptr) {
             close_if_full(*newest);
@@ -346,7 +310,7 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
         for (chunk* c = table_.newest_open(below); c != nullptr && why.code == errc::out_of_memory;
              c = table_.newest_open(c->index)) {
             if (const auto position = take(*c, wanted, count, algorithm, why))
-                return deliver(*c, *position, count, wanted.bytes);
+                return deliver(*c, *position, count, wanted);
             close_if_full(*c);
         }
         return std::nullopt;
@@ -378,18 +342,22 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
         if (!grown)
             return refuse(wanted, grown.error());
         if (const auto position = take(**grown, wanted, count, algorithm, why))
-            return deliver(**grown, *position, count, wanted.bytes);
+            return deliver(**grown, *position, count, wanted);
         return refuse(wanted, why);
     }
 
     [[nodiscard]] address deliver(const chunk& c, std::size_t position, std::size_t count,
-                                  std::uint64_t asked) noexcept {
+                                  const request& wanted) noexcept {
         const range block = bytes_of(c, {position, count});
-        notify({.what = event::kind::allocate, .where = block, .asked = asked});
+        notify({.what = event::kind::allocate,
+                .where = block,
+                .asked = wanted.bytes,
+                .alignment = wanted.alignment});
         return block.base;
     }
 
-    [[nodiscard]] [[gnu::noinline]] result<address> refuse(const request& wanted, error why) noexcept {
+    [[nodiscard]] [[gnu::noinline]] result<address> refuse(const request& wanted,
+                                                           error why) noexcept {
         if (why.code == errc::out_of_memory)
             why.code = why_no_room(wanted);
         if constexpr (sizeof...(Observers) != 0) {
@@ -398,7 +366,8 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
             notify({.what = event::kind::fail,
                     .why = why.code,
                     .cause = for_lack_of_room ? shortage_of(wanted.bytes) : event::shortage::none,
-                    .asked = wanted.bytes});
+                    .asked = wanted.bytes,
+                    .alignment = wanted.alignment});
         }
         return tl::unexpected(why);
     }

@@ -28,8 +28,11 @@ std::string trace_of(const recorder& it) {
     return text;
 }
 
-event allocated(address base, std::uint64_t asked) {
-    return {.what = kind::allocate, .where = {base, (asked + 63) / 64 * 64}, .asked = asked};
+event allocated(address base, std::uint64_t asked, std::uint64_t alignment = 1) {
+    return {.what = kind::allocate,
+            .where = {base, (asked + 63) / 64 * 64},
+            .asked = asked,
+            .alignment = alignment};
 }
 event released(address base) {
     return {.what = kind::release, .where = {base, 64}};
@@ -41,7 +44,7 @@ BOOST_AUTO_TEST_CASE(writes_what_happened_as_a_heap_trace) {
     it.on({.what = kind::add_chunk, .where = {0x1000, 4096}});
     it.on(released(0x1040)); // from before
     it.on(allocated(0x1000, 10));
-    it.on(allocated(0x2000, 100));
+    it.on(allocated(0x2000, 100, 4096));
     it.on({.what = kind::fail, .asked = 5});
     it.on(released(0x1000));
     it.on({.what = kind::resize, .where = {0x2000, 192}, .asked = 128});
@@ -51,7 +54,7 @@ BOOST_AUTO_TEST_CASE(writes_what_happened_as_a_heap_trace) {
                                "# program: test   threads: 2   ops: 6   peak-live-bytes: 222   "
                                "peak-live-blocks: 2\n"
                                "a 0 10 16 0\n"
-                               "a 1 100 16 0\n"
+                               "a 1 100 4096 0\n"
                                "f 0 0\n"
                                "r 1 2 192 0\n"
                                "a 3 30 16 0\n"

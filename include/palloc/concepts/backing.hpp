@@ -48,7 +48,8 @@ concept backing_provider =
         { b.unmap(region) } noexcept -> std::same_as<result<void>>;
     };
 
-/// @brief Makes regions itself, of fresh zeroed memory where it may be touched.
+/// @brief Makes regions itself. Memory fresh from the system is zeroed; what another pool had
+/// before is not.
 template <class B>
 concept backing_can_map = backing_provider<B> && requires(B& b, const map_request& q) {
     { b.map(q) } noexcept -> std::same_as<result<typename B::region>>;

@@ -40,8 +40,9 @@ struct event {
     kind what;
     errc why{};
     shortage cause = shortage::none;
-    range where{};           ///< in whole granules
-    std::uint64_t asked = 0; ///< bytes, as the caller said
+    range where{};               ///< in whole granules
+    std::uint64_t asked = 0;     ///< bytes, as the caller said
+    std::uint64_t alignment = 1; ///< of a request, as the caller said
 };
 
 template <class O>

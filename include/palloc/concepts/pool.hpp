@@ -21,7 +21,9 @@
 #include <palloc/core/range.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace palloc::inline v0 {
 
@@ -45,6 +47,18 @@ concept block_allocator =
         { p.allocate(bytes, alignment) } noexcept -> std::same_as<result<address>>;
         { p.deallocate(block, bytes, alignment) } noexcept -> std::same_as<result<void>>;
         { p.owns(block) } noexcept -> std::same_as<bool>;
+    };
+
+/// @brief Hands out, and takes back, several blocks of one size in one step.
+///
+/// `allocate_many` fills `room` from the front with what single calls would answer, as far as they
+/// succeed, and answers how many. What is wrong with a block of `blocks` is reported as misuse.
+template <class P>
+concept batch_allocator =
+    block_allocator<P> && requires(P& p, std::uint64_t bytes, std::uint64_t alignment,
+                                   std::span<address> room, std::span<const address> blocks) {
+        { p.allocate_many(bytes, alignment, room) } noexcept -> std::same_as<std::size_t>;
+        { p.deallocate_many(blocks, bytes, alignment) } noexcept -> std::same_as<void>;
     };
 
 /// @brief Its blocks may be read and written at their addresses.

@@ -60,6 +60,27 @@ class chunk_table {
         return found;
     }
 
+    /// @brief Bytes of all chunks together.
+    [[nodiscard]] std::uint64_t bytes() const noexcept {
+        return bytes_.load(std::memory_order_relaxed);
+    }
+
+    /// @brief Whether a chunk shares a byte with `where`. Serialised with changes by the caller.
+    /// @par Complexity  O(log chunks); O(chunks) where chunks overlap already
+    [[nodiscard]] bool overlaps(range where) const noexcept {
+        if (by_age_.load(std::memory_order_relaxed)) {
+            for (std::size_t i = size(); i-- != 0;)
+                if ((*this)[i].where.overlaps(where))
+                    return true;
+            return false;
+        }
+        const std::size_t next = first_above(where.base);
+        const auto overlaps_the = [&](std::size_t i) {
+            return block()->sorted(i).load(std::memory_order_relaxed)->where.overlaps(where);
+        };
+        return (next != 0 && overlaps_the(next - 1)) || (next != size() && overlaps_the(next));
+    }
+
     /// @brief The newest chunk older than number `below` that may have room, or null.
     /// @par Complexity  O(below / 64)
     [[nodiscard]] Chunk* newest_open(std::size_t below) const noexcept {
@@ -144,10 +165,8 @@ class chunk_table {
         table_block* const b = block();
         const std::size_t count = size();
         chunk.index = count;
-        if (chunk.where.bytes != 0) {
-            const auto shift = static_cast<unsigned>(std::bit_width(chunk.where.bytes) - 1);
-            b->recent_shift.store(count == 0 ? shift : std::min(shift, b->recent_shift.load()));
-        }
+        count_bytes(chunk.where.bytes);
+        b->recent_shift.store(static_cast<unsigned>(std::bit_width(bytes() / (count + 1) | 1) - 1));
         const change_in_progress change(sequence_);
         std::size_t at = count;
         for (; at != 0; --at) {
@@ -162,29 +181,44 @@ class chunk_table {
         open(chunk);
     }
 
-    /// @brief Takes the chunk out; younger ones move up.
+    /// @brief Takes out the chunks of which `is_doomed` says so; the newest is asked first, younger
+    /// ones move up. `retire` gets each of them when nothing here refers to it any more.
     /// @par Complexity  O(chunks)
-    void remove(Chunk& chunk) noexcept
+    template <class IsDoomed, class Retire>
+    void remove_if(IsDoomed&& is_doomed, Retire&& retire) noexcept
         requires(!Shared)
     {
+        constexpr std::size_t doomed = ~std::size_t{0};
         table_block* const b = block();
         const std::size_t count = size();
-        std::size_t by_address = 0;
-        while (b->sorted(by_address).load(std::memory_order_relaxed) != &chunk)
-            ++by_address;
-        for (; by_address + 1 != count; ++by_address)
-            b->sorted(by_address).store(b->sorted(by_address + 1).load(std::memory_order_relaxed));
-        for (std::size_t i = chunk.index; i + 1 != count; ++i) {
-            Chunk* const younger = b->made(i + 1).load(std::memory_order_relaxed);
-            const bool was_open = (b->open((i + 1) / 64).load() >> ((i + 1) % 64) & 1) != 0;
-            younger->index = i;
-            b->made(i).store(younger, std::memory_order_relaxed);
-            was_open ? open(*younger) : close(*younger);
+        for (std::size_t i = count; i-- != 0;)
+            if (Chunk& chunk = (*this)[i]; is_doomed(chunk))
+                chunk.index = doomed;
+        std::size_t left = 0;
+        for (std::size_t i = 0; i != count; ++i) {
+            Chunk& chunk = (*this)[i];
+            const bool was_open = b->is_open(i);
+            b->close(i);
+            if (chunk.index == doomed)
+                continue;
+            chunk.index = left++;
+            b->made(chunk.index).store(&chunk, std::memory_order_relaxed);
+            if (was_open)
+                open(chunk);
         }
-        const std::size_t last = count - 1;
-        b->open(last / 64).store(b->open(last / 64).load() & ~(std::uint64_t{1} << (last % 64)));
-        b->forget_recent();
-        count_.store(last, std::memory_order_relaxed);
+        count_.store(left, std::memory_order_relaxed);
+        if (left != count)
+            b->forget_recent();
+        left = 0;
+        for (std::size_t i = 0; i != count; ++i) {
+            Chunk* const chunk = b->sorted(i).load(std::memory_order_relaxed);
+            if (chunk->index != doomed) {
+                b->sorted(left++).store(chunk, std::memory_order_relaxed);
+                continue;
+            }
+            count_bytes(0 - chunk->where.bytes);
+            retire(*chunk);
+        }
     }
 
     /// @brief Gives every block back; the table is empty.
@@ -194,6 +228,7 @@ class chunk_table {
             metadata.give_back(reinterpret_cast<std::byte*>(b), table_block::bytes(b->capacity));
         block_.store(nullptr);
         count_.store(0);
+        bytes_.store(0);
     }
 
   private:
@@ -224,6 +259,10 @@ class chunk_table {
         std::atomic<std::uint64_t>& open(std::size_t i) noexcept {
             return reinterpret_cast<std::atomic<std::uint64_t>*>(&pointer(pointers(capacity)))[i];
         }
+        bool is_open(std::size_t i) noexcept { return (open(i / 64).load() >> (i % 64) & 1) != 0; }
+        void close(std::size_t i) noexcept {
+            open(i / 64).store(open(i / 64).load() & ~(std::uint64_t{1} << (i % 64)));
+        }
         void forget_recent() noexcept {
             for (std::size_t i = 0; i != 2 * capacity; ++i)
                 pointer(2 * capacity + i).store(nullptr);
@@ -247,6 +286,10 @@ class chunk_table {
     };
 
     [[nodiscard]] table_block* block() const noexcept { return block_.load(); }
+
+    void count_bytes(std::uint64_t more) noexcept {
+        bytes_.store(bytes() + more, std::memory_order_relaxed); // changes are serialised
+    }
 
     void drop_older(metadata_ref metadata) noexcept {
         table_block* const newest = block();
@@ -276,28 +319,34 @@ class chunk_table {
         return nullptr;
     }
 
+    [[nodiscard]] Chunk* search_sorted(address place) const noexcept {
+        const std::size_t next = first_above(place);
+        Chunk* const found =
+            next == 0 ? nullptr : block()->sorted(next - 1).load(std::memory_order_acquire);
+        return found != nullptr && found->where.contains(place) ? found : nullptr;
+    }
+
+    /// Where in `sorted` the first chunk with a base above `place` is, or the end. During a change
+    /// anything up to the capacity.
     // The count is read after the sequence number, never before: an addition in between would
     // otherwise push the last chunk out of the part that is searched.
-    [[nodiscard]] Chunk* search_sorted(address place) const noexcept {
+    [[nodiscard]] std::size_t first_above(address place) const noexcept {
         table_block* const b = block();
-        Chunk* best = nullptr;
-        for (std::size_t first = 0, end = std::min(size(), b->capacity); first != end;) {
+        std::size_t first = 0;
+        for (std::size_t end = b == nullptr ? 0 : std::min(size(), b->capacity); first != end;) {
             const std::size_t middle = first + (end - first) / 2;
             Chunk* const chunk = b->sorted(middle).load(std::memory_order_acquire);
-            if (chunk == nullptr)
-                return nullptr; // only during a change
-            if (chunk->where.base <= place) {
-                best = chunk;
+            if (chunk != nullptr && chunk->where.base <= place)
                 first = middle + 1;
-            } else {
+            else
                 end = middle;
-            }
         }
-        return best != nullptr && best->where.contains(place) ? best : nullptr;
+        return first;
     }
 
     std::atomic<table_block*> block_{nullptr};
     std::atomic<std::size_t> count_{0};
+    std::atomic<std::uint64_t> bytes_{0};
     std::atomic<std::uint64_t> sequence_{0};
     std::atomic<bool> by_age_{false};
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief The blocks of a pool: how they are given back, resized, and found.
+/// @brief The blocks of a pool: how they are given back, resized, found, and protected.
 ///
 /// The part of the pool between its chunks and the path of a request. Not used by itself.
 #pragma once
@@ -32,8 +32,9 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
     ///   `double_free`. Nothing changed, but see the bitmap on `double_free`.
     /// @par Complexity  O(1) to find the chunk where that is cached, else O(log chunks); O(granules
     /// / 64)
-    [[gnu::always_inline]] result<void> deallocate(address block, std::uint64_t bytes,
-                            [[maybe_unused]] std::uint64_t alignment = 1) noexcept {
+    [[gnu::always_inline]] result<void>
+    deallocate(address block, std::uint64_t bytes,
+               [[maybe_unused]] std::uint64_t alignment = 1) noexcept {
         chunk* const c = table_.find(block);
         if (c == nullptr) [[unlikely]]
             return report(errc::not_ours, {block, bytes});
@@ -87,7 +88,7 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
                 return moved;
         notify({.what = event::kind::resize,
                 .where = bytes_of(*c, {run.first, count}),
-                .asked = old_bytes});
+                .asked = granule_.offset(run.count)});
         return {};
     }
 
@@ -104,6 +105,38 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
         });
         front_ = table_.newest_open(table_.size());
         notify({.what = event::kind::reset});
+    }
+
+    /// @brief Protects every chunk. Answers the weakest strength achieved.
+    /// @par Errors  the policy's, at the first chunk that failed; older chunks are not protected
+    /// then.
+    [[nodiscard]] result<strength> protect() noexcept
+        requires protection_can_close<Protection, Backing>
+    {
+        strength weakest = strength::write_xor_execute;
+        for (std::size_t i = table_.size(); i-- != 0;) {
+            chunk& c = table_[i];
+            const auto got = protection_.protect(backing_, c.source, c.state);
+            if (!got)
+                return got;
+            weakest = *got < weakest ? *got : weakest;
+            notify({.what = event::kind::protect, .where = c.where});
+        }
+        return weakest;
+    }
+
+    /// @brief A scoped write window onto part of a chunk.
+    /// @par Errors  `not_ours`, `past_the_end`, the policy's
+    [[nodiscard]] auto open_window(range part) noexcept
+        requires protection_opens_windows<Protection, Backing>
+    {
+        using window = typename Protection::window;
+        chunk* const c = table_.find(part.base);
+        if (c == nullptr)
+            return result<window>(fail(errc::not_ours));
+        if (!c->where.contains(part))
+            return result<window>(fail(errc::past_the_end));
+        return protection_.open_window(backing_, c->source, c->state, part);
     }
 
     /// @brief Bytes that a block of `bytes` bytes may use.
@@ -125,6 +158,7 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
     using base::front_;
     using base::granule_;
     using base::notify;
+    using base::protection_;
     using base::report;
     using base::reusable;
     using base::table_;
@@ -152,7 +186,8 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
         return errc{};
     }
 
-    [[gnu::always_inline]] result<void> give_back(chunk& c, granule_run run, std::uint64_t asked) noexcept {
+    [[gnu::always_inline]] result<void> give_back(chunk& c, granule_run run,
+                                                  std::uint64_t asked) noexcept {
         const range bytes = bytes_of(c, run);
         const event gone{.what = event::kind::release, .where = bytes, .asked = asked};
         if (!reusable(c)) {
@@ -171,10 +206,15 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
             notify(gone);
             decommit(c, run);
         }
-        make_open(c);
-        if constexpr (!is_concurrent)
-            if (this->is_empty(c)) [[unlikely]]
+        if constexpr (is_concurrent) {
+            make_open(c);
+        } else {
+            const std::size_t free = c.map.free_count();
+            if (free == run.count) [[unlikely]] // it was full
+                make_open(c);
+            if (free == c.map.size()) [[unlikely]]
                 this->on_empty(c);
+        }
         return {};
     }
 

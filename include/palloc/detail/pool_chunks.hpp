@@ -86,19 +86,26 @@ class pool_chunks {
 
     /// @brief Gives chunks without live blocks back, all but `keep` of them. Answers the bytes
     /// given back.
-    /// @par Complexity  O(chunks) and as much again for each one given back
+    /// @par Complexity  O(chunks)
     std::uint64_t release_empty_chunks(std::size_t keep = 0) noexcept
         requires(!is_concurrent)
     {
-        std::uint64_t released = 0;
-        for (std::size_t i = table_.size(); i-- != 0;) {
-            chunk& c = table_[i];
-            if (!is_empty(c) || !reusable(c) || (keep != 0 && keep-- != 0))
-                continue;
-            released += c.where.bytes;
-            give_back(c);
-        }
-        return released;
+        const std::uint64_t before = mapped_bytes();
+        emptied_ = 0;
+        spare_ = nullptr;
+        table_.remove_if(
+            [&](chunk& c) {
+                if (!is_empty(c) || !reusable(c))
+                    return false;
+                if (keep == 0)
+                    return true;
+                --keep;
+                spare_ = &c;
+                return false;
+            },
+            [this](chunk& c) { retire(c); });
+        front_ = table_.newest_open(table_.size());
+        return before - mapped_bytes();
     }
 
     // ---------------------------------------------------------------- queries
@@ -126,10 +133,8 @@ class pool_chunks {
         return sum(
             [this](const chunk& c) { return granule_.offset(c.map.size() - c.map.free_count()); });
     }
-    /// @brief Bytes of all chunks, tails that hold no whole granule included. O(chunks).
-    [[nodiscard]] std::uint64_t mapped_bytes() const noexcept {
-        return sum([](const chunk& c) { return c.where.bytes; });
-    }
+    /// @brief Bytes of all chunks, tails that hold no whole granule included.
+    [[nodiscard]] std::uint64_t mapped_bytes() const noexcept { return table_.bytes(); }
 
     /// @brief The longest free run of any chunk. O(chunks) where bitmaps know theirs, else
     /// O(granules / 64).
@@ -151,6 +156,9 @@ class pool_chunks {
     }
 
     [[nodiscard]] std::size_t chunk_count() const noexcept { return table_.size(); }
+
+    /// @brief The i-th chunk in order of creation.
+    [[nodiscard]] const chunk& chunk_at(std::size_t i) const noexcept { return table_[i]; }
 
     /// @brief Calls `f(chunk)` for every chunk, newest first. `f` must not add chunks.
     template <std::invocable<const chunk&> F>
@@ -235,7 +243,7 @@ class pool_chunks {
             (void)backing_.unmap(source);
             return tl::unexpected(why);
         };
-        const bool disjoint = where.bytes != 0 && !overlaps_a_chunk(where);
+        const bool disjoint = where.bytes != 0 && !table_.overlaps(where);
         if (!disjoint && !options_.takes_any_chunk)
             return give_up({where.bytes == 0 ? errc::zero_size : errc::overlap});
         const std::size_t granules = granule_.index(where.bytes);
@@ -270,25 +278,17 @@ class pool_chunks {
         return fresh;
     }
 
-    /// Of the chunks that were seen to become empty one is kept.
+    /// Chunks are given back late, all but one, when they are an eighth of all: to look for them
+    /// costs little for each then, and a block that comes and goes alone never maps.
     [[gnu::noinline]] void on_empty(chunk& c) noexcept
         requires(!is_concurrent)
     {
         if (!options_.gives_back_empty_chunks || spare_ == &c)
             return;
-        if (spare_ != nullptr && is_empty(*spare_))
-            return give_back(c);
-        spare_ = &c;
-    }
-
-    void give_back(chunk& c) noexcept
-        requires(!is_concurrent)
-    {
-        if (spare_ == &c)
-            spare_ = nullptr;
-        table_.remove(c);
-        retire(c);
-        front_ = table_.newest_open(table_.size());
+        if (spare_ == nullptr || !is_empty(*spare_))
+            spare_ = &c;
+        else if (++emptied_ > table_.size() / 8)
+            (void)release_empty_chunks(1);
     }
 
     /// Gives the memory and the books of a chunk back; the table is the caller's business.
@@ -303,12 +303,6 @@ class pool_chunks {
         maps().give_back(c.storage, Bitmap::storage_bytes(c.map.size()));
         c.~chunk();
         options_.metadata.give_back(reinterpret_cast<std::byte*>(&c), sizeof(chunk));
-    }
-
-    [[nodiscard]] bool overlaps_a_chunk(range where) const noexcept {
-        bool found = false;
-        for_each_chunk([&](const chunk& c) { found = found || c.where.overlaps(where); });
-        return found;
     }
 
     // ---------------------------------------------------------------- small things
@@ -373,8 +367,9 @@ class pool_chunks {
         return fail(what);
     }
 
-    chunk* front_ = nullptr; ///< exclusive pools: the newest chunk that may have room
-    chunk* spare_ = nullptr; ///< the chunk that became empty and was kept
+    chunk* front_ = nullptr;  ///< exclusive pools: the newest chunk that may have room
+    chunk* spare_ = nullptr;  ///< a chunk that became empty and was kept
+    std::size_t emptied_ = 0; ///< how often another one became empty since chunks were given back
     chunk_table<chunk, is_concurrent> table_;
     [[no_unique_address]] Granule granule_;
     [[no_unique_address]] Backing backing_;

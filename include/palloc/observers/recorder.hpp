@@ -22,6 +22,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cinttypes>
 #include <concepts>
 #include <cstddef>
@@ -40,6 +41,7 @@ struct trace_record {
     std::uint64_t bytes = 0; ///< as asked; after a resize in whole granules
     std::uint32_t thread = 0;
     event::kind what{};
+    std::uint8_t alignment_log2 = 0;
 };
 
 /// @brief Keeps notes of allocations, releases, resizes and resets.
@@ -65,7 +67,8 @@ class recorder {
         const std::size_t place = seen_.fetch_add(1, std::memory_order_relaxed);
         if (place < notes_.size())
             notes_[place] = {happened.where.base, resized ? happened.where.bytes : happened.asked,
-                             thread_number(), happened.what};
+                             thread_number(), happened.what,
+                             static_cast<std::uint8_t>(std::countr_zero(happened.alignment))};
     }
 
     /// @brief What was noted, in order.
@@ -104,6 +107,8 @@ class recorder {
     }
 
   private:
+    static constexpr std::uint64_t usual_alignment = 16; // the trace's word for "no wish"
+
     struct totals {
         std::uint64_t threads = 0;
         std::uint64_t operations = 0;
@@ -144,7 +149,8 @@ class recorder {
             const auto found = live.find(note.where);
             switch (note.what) {
             case event::kind::allocate:
-                say("a %" PRIu64 " %" PRIu64 " 16 %" PRIu64 "\n", next_id, note.bytes, thread);
+                say("a %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", next_id, note.bytes,
+                    std::max(usual_alignment, std::uint64_t{1} << note.alignment_log2), thread);
                 live[note.where] = {next_id++, note.bytes};
                 live_bytes += note.bytes;
                 break;
