@@ -2,8 +2,10 @@
 // Every bitmap: what conformance, the product of policies and the benchmarks iterate over.
 #pragma once
 
+#include <palloc/bitmaps/atomic.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/flat.hpp>
+#include <palloc/bitmaps/indexed.hpp>
 
 #include <tuple>
 
@@ -11,7 +13,11 @@ namespace palloc::test {
 
 using bitmap_models = std::tuple< //
     flat,                         //
-    boundary<flat>                //
+    indexed,                      //
+    atomic,                       //
+    boundary<flat>,               //
+    boundary<indexed>,            //
+    boundary<atomic>              //
     >;
 
 } // namespace palloc::test

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief One bit a granule, shared by any number of threads and signal handlers without a lock.
+///
+/// Choose it for pools that threads share, or that signal handlers allocate from. A thread that
+/// stops anywhere, even for ever, keeps from the others only the granules that it has claimed so
+/// far. Places as a linear scan does; over several threads, as one that looks at each word at a
+/// moment of its own.
+///
+/// A claim takes its words downwards and gives them back if it meets a granule in use; a release
+/// clears its words upwards. So what is free of a block half made or half given back is its lower
+/// part, which lengthens no free run above it, and of two claims that overlap, the lower wins. What
+/// searches skip is told in `detail/atomic_summary.hpp`.
+///
+/// Time, n granules: O(log n) for claim, release and every search that asks for no alignment, but
+/// for searches of more than 512 granules, which look at all runs of 512 before the one they find.
+/// Memory: 0.15 bytes a granule, and 64 bytes for each 512 granules up to 1 KiB.
+/// @par Thread safety  Everything but `reset`, at once and async-signal-safe.
+/// @par Source  The claim by compare-and-swap, word by word, is that of Linux' lib/genalloc.
+#pragma once
+
+#include <palloc/bitmaps/detail/atomic_bits.hpp>
+#include <palloc/bitmaps/detail/atomic_summary.hpp>
+#include <palloc/bitmaps/detail/atomic_tallies.hpp>
+#include <palloc/concepts/chunk_bitmap.hpp>
+#include <palloc/core/bits.hpp>
+#include <palloc/core/placement.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace palloc::inline v0 {
+
+/// @tparam Atomic  `std::atomic`; a test's own can come between any two accesses.
+template <template <class> class Atomic>
+class basic_atomic {
+    using tallies = detail::atomic_tallies<Atomic>;
+    using summary = detail::atomic_summary<Atomic>;
+    using word = Atomic<bits::word>;
+
+  public:
+    static constexpr bool is_concurrent = true;
+
+    /// @brief A view of n granules: the map that the storage holds; zeroed, it is all free. O(1).
+    basic_atomic(std::byte* storage, std::size_t n) noexcept
+        : tallies_(storage, leaves(n)),
+          summary_(reinterpret_cast<word*>(storage + tally_bytes(n)), leaves(n)),
+          words_(reinterpret_cast<word*>(storage + tally_bytes(n)) + summary::nodes(leaves(n))),
+          size_(n) {}
+
+    /// @brief Storage for n granules, in bytes.
+    [[nodiscard]] static constexpr std::size_t storage_bytes(std::size_t n) noexcept {
+        return tally_bytes(n) + (summary::nodes(leaves(n)) + bits::words(n)) * sizeof(word);
+    }
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+    /// @brief Exact at rest. What is just being claimed or given back counts as free.
+    [[nodiscard]] std::size_t free_count() const noexcept {
+        const std::int64_t used = std::max<std::int64_t>(tallies_.used(), 0);
+        return size_ - std::min(size_, static_cast<std::size_t>(used));
+    }
+
+    [[nodiscard]] std::optional<std::uint64_t> settled() const noexcept {
+        return tallies_.settled();
+    }
+
+    [[nodiscard]] bool test(std::size_t granule) const noexcept {
+        return (words_[granule / bits::word_bits].load() >> (granule % bits::word_bits) & 1) != 0;
+    }
+
+    /// @brief The lowest free legal position. May correct the summary.
+    /// @par Complexity  O(log n); aligned, or for more than 512 granules: O(log n + leaves of 512
+    /// granules where a run begins that is long enough for the summary but holds no legal position)
+    [[nodiscard]] std::optional<std::size_t> find_fit(const placement& q) const noexcept {
+        if (q.count > q.limit)
+            return std::nullopt;
+        const std::size_t wanted = std::min(q.count, leaf_granules);
+        for (std::size_t at = q.from; at <= q.limit - q.count;) {
+            const std::size_t leaf = summary_.first_from(at / leaf_granules, wanted);
+            if (leaf == summary::none)
+                return std::nullopt;
+            const std::size_t begin = std::max(at, leaf * leaf_granules);
+            const view seen = look(q, begin, (leaf + 1) * leaf_granules);
+            if (seen.fits)
+                return seen.place;
+            if (begin % leaf_granules == 0)
+                summary_.lower(leaf, seen.longest, [&] { return longest_from(leaf); });
+            at = seen.place;
+        }
+        return std::nullopt;
+    }
+
+    /// @par Complexity  O(log n + run / 64)
+    [[nodiscard]] granule_run next_free_run(std::size_t from) const noexcept {
+        const std::size_t first = find_fit({.from = from, .limit = size_}).value_or(size_);
+        return {first, detail::atomic_bits::find<true>(words_, first, size_) - first};
+    }
+
+    /// @par Complexity  O(run / 64)
+    bool claim(granule_run run) noexcept { return claim(run, false); }
+
+    /// @brief Claims what `find_fit` finds, and searches again where somebody was faster.
+    /// @par Complexity  as `find_fit`, for each time that another thread got further
+    std::optional<std::size_t> claim_lowest(const placement& q) noexcept {
+        while (const auto found = find_fit(q)) {
+            const bool after_used = q.mask == 0 && *found > q.from;
+            if (claim({*found, q.count}, after_used))
+                return found;
+        }
+        return std::nullopt;
+    }
+
+    /// @brief Gives the granules back that are in use; answers how many were not.
+    /// @par Complexity  O(run / 64 + run / 512 log n)
+    std::size_t release(granule_run run) noexcept {
+        auto& tally = tallies_.of(run.first / leaf_granules);
+        tally.used.fetch_sub(static_cast<std::int64_t>(run.count));
+        const std::size_t already_free = give_back(run);
+        if (already_free != 0) [[unlikely]]
+            tally.used.fetch_add(static_cast<std::int64_t>(already_free));
+        tally.changes.fetch_add(tallies::give_back);
+        return already_free;
+    }
+
+    /// @brief All free again. Alone.
+    /// @par Complexity  O(n / 64); untouched storage stays untouched
+    void reset() noexcept {
+        for (std::size_t at = 0; at != bits::words(size_); ++at)
+            if (words_[at].load() != 0)
+                words_[at].store(0);
+        summary_.reset();
+        tallies_.reset();
+    }
+
+  private:
+    static constexpr std::size_t leaf_granules = summary::leaf_granules;
+
+    [[nodiscard]] static constexpr std::size_t leaves(std::size_t n) noexcept {
+        return n / leaf_granules + (n % leaf_granules != 0);
+    }
+    [[nodiscard]] static constexpr std::size_t tally_bytes(std::size_t n) noexcept {
+        return tallies::count(leaves(n)) * sizeof(typename tallies::tally);
+    }
+    [[nodiscard]] static constexpr bool in_one_word(granule_run run) noexcept {
+        return run.first % bits::word_bits + run.count <= bits::word_bits;
+    }
+
+    struct view {
+        bool fits;
+        std::size_t place;   ///< the lowest that fits; if none does, where to look further
+        std::size_t longest; ///< of the free runs, if none fits
+    };
+
+    /// Looks for a fit that begins in [at, end).
+    [[nodiscard]] view look(const placement& q, std::size_t at, std::size_t end) const noexcept {
+        std::size_t longest = 0;
+        end = std::min(end, size_);
+        for (std::size_t first;
+             (first = detail::atomic_bits::find<false>(words_, at, end)) < end;) {
+            const std::size_t enough = std::min(size_, q.align_up(first) + q.count);
+            at = detail::atomic_bits::find<true>(words_, first, enough);
+            const std::size_t place = q.first_legal_in({first, at - first});
+            if (place != q.limit)
+                return {true, place, 0};
+            longest = std::max(longest, at - first);
+        }
+        return {false, std::max(at, end), longest};
+    }
+
+    /// The longest run of free granules that begins in the leaf, as the summary counts it.
+    [[nodiscard]] std::size_t longest_from(std::size_t leaf) const noexcept {
+        const std::size_t begin = leaf * leaf_granules;
+        const view seen =
+            look({.count = leaf_granules, .limit = size_}, begin, begin + leaf_granules);
+        return seen.fits ? leaf_granules : seen.longest;
+    }
+
+    /// With `after_used`, a run of several words is also left alone where the granule before it is
+    /// free: then the search saw the two at different moments, and may have missed a lower place.
+    bool claim(granule_run run, bool after_used) noexcept {
+        auto& tally = tallies_.of(run.first / leaf_granules);
+        if (in_one_word(run)) {
+            const bits::word mask = bits::low_mask(run.count) << run.first % bits::word_bits;
+            if (!detail::atomic_bits::take(words_[run.first / bits::word_bits], mask))
+                return false;
+            tally.used.fetch_add(static_cast<std::int64_t>(run.count));
+            return true;
+        }
+        tally.changes.fetch_add(tallies::half_done);
+        const std::size_t taken = detail::atomic_bits::take_down(words_, run);
+        const bool claimed = taken == run.first && (!after_used || test(run.first - 1));
+        if (claimed) {
+            tally.used.fetch_add(static_cast<std::int64_t>(run.count));
+        } else if (taken != run.last()) {
+            give_back({taken, run.last() - taken});
+            tally.changes.fetch_add(tallies::give_back);
+        }
+        tally.changes.fetch_sub(tallies::half_done);
+        return claimed;
+    }
+
+    /// Clears the words and tells the summary; answers how many granules were free already.
+    std::size_t give_back(granule_run run) noexcept {
+        const std::size_t already_free = detail::atomic_bits::clear(words_, run);
+        const std::size_t first = detail::atomic_bits::clear_from(
+            words_, run.first - std::min(run.first, leaf_granules), run.first);
+        const std::size_t last = detail::atomic_bits::find<true>(
+            words_, run.last(), std::min(size_, run.last() + leaf_granules));
+        for (std::size_t at = first; at < run.last();) {
+            const std::size_t leaf = at / leaf_granules;
+            summary_.raise(leaf, std::min(leaf_granules, last - at));
+            at = (leaf + 1) * leaf_granules;
+        }
+        return already_free;
+    }
+
+    tallies tallies_;
+    summary summary_;
+    word* words_;
+    std::size_t size_;
+};
+
+/// @brief The atomic bitmap as it is used.
+using atomic = basic_atomic<std::atomic>;
+static_assert(concurrent_bitmap<atomic> && bitmap_claims_lowest<atomic>);
+
+} // namespace palloc::inline v0
