@@ -96,7 +96,12 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
     [[nodiscard]] result<address> allocate_with(const request& wanted, Other& algorithm) noexcept {
         if (!is_valid(wanted)) [[unlikely]]
             return refuse(wanted, {wanted.bytes == 0 ? errc::zero_size : errc::bad_alignment});
-        return allocate_granules(granule_.count(wanted.bytes), wanted, algorithm);
+        const std::size_t count = granule_.count(wanted.bytes);
+        chunk* const newest = newest_open();
+        error why{errc::out_of_memory};
+        if (auto&& got = allocate_from(newest, wanted, count, algorithm, why)) [[likely]]
+            return *got;
+        return allocate_elsewhere(newest, wanted, count, algorithm, why);
     }
 
     /// @brief Fills `blocks` from the front with what single calls would answer, as far as they
@@ -107,10 +112,14 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
         const std::size_t count = granule_.count(bytes);
         std::size_t done = 0;
         for (; is_valid(wanted) && done != blocks.size(); ++done) {
-            auto&& got = allocate_granules(count, wanted, algorithm_);
-            if (!got)
+            chunk* const newest = newest_open();
+            error why{errc::out_of_memory};
+            if (auto&& got = allocate_from(newest, wanted, count, algorithm_, why)) [[likely]]
+                blocks[done] = *got;
+            else if (auto&& other = allocate_elsewhere(newest, wanted, count, algorithm_, why))
+                blocks[done] = *other;
+            else
                 break;
-            blocks[done] = *got;
         }
         return done;
     }
@@ -196,14 +205,13 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
     }
 
     template <class Other>
-    [[nodiscard]] [[gnu::always_inline]] result<address>
-    allocate_granules(std::size_t count, const request& wanted, Other& algorithm) noexcept {
-        error why{errc::out_of_memory};
-        chunk* const newest = newest_open();
-        if (newest != nullptr) [[likely]]
-            if (auto&& position = take(*newest, wanted, count, algorithm, why)) [[likely]]
-                return deliver(*newest, *position, count, wanted);
-        return allocate_elsewhere(newest, wanted, count, algorithm, why);
+    [[nodiscard]] [[gnu::always_inline]] std::optional<address>
+    allocate_from(chunk* c, const request& wanted, std::size_t count, Other& algorithm,
+                  error& why) noexcept {
+        if (c != nullptr) [[likely]]
+            if (auto&& position = take(*c, wanted, count, algorithm, why)) [[likely]]
+                return deliver(*c, *position, count, wanted);
+        return std::nullopt;
     }
 
     /// Whether the chunk may hold the request at all; `q` is then what its bitmap is asked.

@@ -16,7 +16,6 @@
 #include "model_bitmap.hpp"
 #include "random.hpp"
 #include "scene.hpp"
-#include "zeroed_storage.hpp"
 
 namespace palloc {
 
@@ -28,10 +27,26 @@ inline std::ostream& operator<<(std::ostream& out, granule_run run) {
 
 namespace palloc::test {
 
+/// @brief Storage as a pool lends it: zeroed and aligned, in whole cache lines.
+class lent_storage {
+  public:
+    explicit lent_storage(std::size_t bytes)
+        : lines_((bytes + storage_alignment - 1) / storage_alignment) {}
+
+    [[nodiscard]] std::byte* data() noexcept { return lines_.front().bytes; }
+
+  private:
+    struct alignas(storage_alignment) line {
+        std::byte bytes[storage_alignment]{};
+    };
+    std::vector<line> lines_;
+};
+
+/// @brief A bitmap on storage of its own, the obvious one, and what is claimed in both.
 template <chunk_bitmap Bitmap>
 class bitmap_pair {
     std::size_t bytes_;
-    zeroed_storage storage_;
+    lent_storage storage_;
     std::vector<std::byte> model_storage_;
     std::vector<granule_run> blocks_;
 

@@ -24,6 +24,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 
 namespace palloc::inline v0 {
 
@@ -64,6 +65,14 @@ concept batch_allocator =
 /// @brief Its blocks may be read and written at their addresses.
 template <class P>
 concept touchable_allocator = block_allocator<P> && requires { requires P::is_touchable; };
+
+/// @brief Its memory may be touched, and its requests carry no wishes about protection: memory that
+/// may not simply be written can never reach a container.
+template <class Pool>
+concept pool_can_serve_containers =
+    touchable_allocator<Pool> && (!requires { typename Pool::attributes; } || requires {
+        requires std::is_empty_v<typename Pool::attributes>;
+    });
 
 /// @brief May be called by several threads at once.
 template <class P>

@@ -166,7 +166,7 @@ class chunk_table {
         const std::size_t count = size();
         chunk.index = count;
         count_bytes(chunk.where.bytes);
-        b->recent_shift.store(static_cast<unsigned>(std::bit_width(bytes() / (count + 1) | 1) - 1));
+        b->recent_shift.store(slot_log2(bytes() / (count + 1)));
         const change_in_progress change(sequence_);
         std::size_t at = count;
         for (; at != 0; --at) {
@@ -286,6 +286,14 @@ class chunk_table {
     };
 
     [[nodiscard]] table_block* block() const noexcept { return block_.load(); }
+
+    /// The bytes, as a power of two, that share a slot of `recent`, where chunks are so large on
+    /// the average: about one chunk.
+    [[nodiscard]] static unsigned slot_log2(std::uint64_t mean_bytes) noexcept {
+        return mean_bytes <= 1
+                   ? 0
+                   : std::min(63U, static_cast<unsigned>(std::bit_width(mean_bytes - 1)));
+    }
 
     void count_bytes(std::uint64_t more) noexcept {
         bytes_.store(bytes() + more, std::memory_order_relaxed); // changes are serialised

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+// expect: pool_can_serve_containers
+// expect: touchable_allocator
+#include <palloc/algorithms/first_fit.hpp>
+#include <palloc/backings/borrowed.hpp>
+#include <palloc/bitmaps/flat.hpp>
+#include <palloc/bridges/memory_resource.hpp>
+#include <palloc/granularities/static_granule.hpp>
+#include <palloc/pool.hpp>
+#include <palloc/protections/unprotected.hpp>
+
+using namespace palloc;
+
+#ifdef PALLOC_LEGAL
+using backing = borrowed_touchable;
+#else
+using backing = borrowed;
+#endif
+
+using numbers = pool<static_granule<64>, backing, flat, first_fit, unprotected>;
+
+void use(pool_resource<numbers>& it) {
+    (void)it.allocate(100);
+}
