@@ -26,10 +26,12 @@
 #include <palloc/detail/spin_lock.hpp>
 #include <palloc/pool_options.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -67,11 +69,14 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
     };
 
     /// @brief An empty pool; cannot fail, as there is no chunk yet.
+    /// @param observers  all of them or, where each has a default, none.
+    template <class... Given>
+        requires std::constructible_from<std::tuple<Observers...>, Given...>
     explicit pool(const pool_options& options = {}, Granule granule = Granule(),
                   Backing backing = Backing(), Algorithm algorithm = {}, Protection protection = {},
-                  Observers... observers)
+                  Given&&... observers)
         : base(options, std::move(granule), std::move(backing), std::move(protection),
-               std::move(observers)...),
+               std::tuple<Observers...>(std::forward<Given>(observers)...)),
           algorithm_(std::move(algorithm)) {}
 
     /// @brief A block of `bytes` bytes at a multiple of `alignment`, from the newest chunk with

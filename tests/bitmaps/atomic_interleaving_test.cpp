@@ -135,18 +135,7 @@ struct worn {
             it.map.release(hole);
     }
 
-    /// The bounds hide no run.
-    void check() const {
-        std::size_t longest = 0;
-        for (std::size_t at = 0; at != size;) {
-            granule_run run{at, 0};
-            while (run.last() != size && !it.map.test(run.last()))
-                ++run.count;
-            while (longest < run.count)
-                BOOST_REQUIRE((it.map.find_fit({.count = ++longest, .limit = size}) == at));
-            at = run.last() + (run.count == 0);
-        }
-    }
+    void check() const { BOOST_TEST(finds_every_run(it.map)); }
     owned_bitmap<bitmap> it{size};
 };
 

@@ -4,10 +4,9 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
-#include <cstdint>
 #include <cstring>
-#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -146,11 +145,56 @@ BOOST_AUTO_TEST_CASE(storage_is_small) {
     BOOST_TEST(atomic::storage_bytes(1) <= 4 * 64);
 }
 
+// ------------------------------------------------------------------ how much is looked at
+
+std::size_t accesses = 0;
+
+/// std::atomic, counted.
+template <class T>
+struct counted : std::atomic<T> {
+    T load() const { return ++accesses, std::atomic<T>::load(); }
+};
+
+using counted_bitmap = basic_atomic<counted>;
+
+template <class F>
+std::size_t accesses_of(F f) {
+    accesses = 0;
+    f();
+    return accesses;
+}
+
+BOOST_AUTO_TEST_CASE(a_search_looks_at_little) {
+    constexpr std::size_t size = std::size_t{1} << 18;
+    owned_bitmap<counted_bitmap> it(size);
+    it.map.claim({0, size});
+    const auto none = [&](std::size_t count) {
+        return accesses_of([&] { BOOST_TEST(!it.map.find_fit({.count = count, .limit = size})); });
+    };
+    none(1); // learns that nothing is free
+    for (std::size_t at = 0; at + 30 < size; at += 100)
+        it.map.release({at, 30});
+    BOOST_TEST(none(31) <= 100);
+    it.map.release({size - 200, 100});
+    const auto last = [&] {
+        BOOST_TEST(it.map.claim_lowest({.count = 40, .limit = size}).has_value());
+    };
+    BOOST_TEST(accesses_of(last) <= 200);
+}
+
+BOOST_AUTO_TEST_CASE(a_search_for_much_looks_at_no_word_twice) {
+    constexpr std::size_t size = std::size_t{1} << 18;
+    owned_bitmap<counted_bitmap> it(size);
+    for (std::size_t at = 4999; at < size; at += 5000)
+        it.map.claim({at, 1});
+    const auto search = [&] { BOOST_TEST(!it.map.find_fit({.count = 5000, .limit = size})); };
+    BOOST_TEST(accesses_of(search) <= 2 * size / 64);
+}
+
 // ------------------------------------------------------------------ the summary by itself
 
 struct tree {
-    explicit tree(std::size_t leaves)
-        : nodes(summary::nodes(leaves)), map(nodes.data(), leaves) {}
+    explicit tree(std::size_t leaves) : nodes(summary::nodes(leaves)), map(nodes.data(), leaves) {}
 
     void lower(std::size_t leaf, std::size_t length) {
         map.lower(leaf, length, [&] { return length; });

@@ -31,10 +31,7 @@ using numbers = pool<static_granule<64>, fake, indexed, first_fit, unprotected>;
 
 /// A protection that requests have something to say about.
 struct wishful : unprotected {
-    struct attributes {
-        bool wished = false;
-        friend bool operator==(const attributes&, const attributes&) = default;
-    };
+    using attributes = bool;
     template <backing_provider Backing>
     result<void> open_area(Backing&, typename Backing::region&, area_state&,
                            const attributes&) noexcept {

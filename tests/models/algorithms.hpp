@@ -42,6 +42,12 @@ inline constexpr bool is_complete<first_fit_order_align> = false;
 template <>
 inline constexpr bool is_complete<fixed> = false;
 
+/// @brief Places requests of one granule until there is no room; `fixed` knows one place only.
+template <class Algorithm>
+inline constexpr bool is_general = true;
+template <>
+inline constexpr bool is_general<fixed> = false;
+
 /// @brief One of each; those that need data get data with which they are most useful.
 template <class Algorithm>
 [[nodiscard]] Algorithm make_algorithm() {

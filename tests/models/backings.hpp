@@ -31,16 +31,16 @@ using backing_models = std::tuple<mmap_backing,          //
 /// @brief `rig<B>().backing` is a B that works.
 template <class Backing>
 struct rig {
-    Backing backing;
+    Backing backing{};
 };
 template <bool Commits>
 struct rig<basic_fake<Commits>> {
-    fake_space space;
+    fake_space space{};
     basic_fake<Commits> backing{space};
 };
 template <>
 struct rig<carved<bump_parent>> {
-    bump_parent parent;
+    bump_parent parent{};
     carved<bump_parent> backing{parent};
 };
 template <class Inner>

@@ -9,7 +9,7 @@
 ///
 /// A claim takes its words downwards and gives them back if it meets a granule in use; a release
 /// clears its words upwards. So what is free of a block half made or half given back is its lower
-/// part, which lengthens no free run above it, and of two claims that overlap, the lower wins. What
+/// part, which lengthens no free run above it, and of claims that overlap the lowest wins. What
 /// searches skip is told in `detail/atomic_summary.hpp`.
 ///
 /// Time, n granules: O(log n) for claim, release and every search that asks for no alignment, but
@@ -64,6 +64,12 @@ class basic_atomic {
         return size_ - std::min(size_, static_cast<std::size_t>(used));
     }
 
+    /// @brief Give-backs so far, failed claims of several words among them; empty during a claim of
+    /// several words, which others see although it may fail. A release in progress needs no such
+    /// care: what it has cleared may be taken as not yet given back.
+    /// @brief Give-backs so far, those of failed claims of several words among them; empty during a
+    /// claim of several words, as others see it although it may fail. A release in progress is not
+    /// shown: what it has cleared may be taken as not yet given back.
     [[nodiscard]] std::optional<std::uint64_t> settled() const noexcept {
         return tallies_.settled();
     }

@@ -185,10 +185,9 @@ class pool_chunks {
 
   protected:
     pool_chunks(const pool_options& options, Granule granule, Backing backing,
-                Protection protection, Observers... observers)
+                Protection protection, std::tuple<Observers...> observers)
         : granule_(std::move(granule)), backing_(std::move(backing)),
-          protection_(std::move(protection)), observers_(std::move(observers)...),
-          options_(options) {}
+          protection_(std::move(protection)), observers_(std::move(observers)), options_(options) {}
 
     ~pool_chunks() {
         const std::uint64_t live = sum([this](const chunk& c) {

@@ -19,9 +19,7 @@ class two_parts {
     static constexpr bool is_touchable =
         pool_can_serve_containers<First> && pool_can_serve_containers<Second>;
 
-    two_parts()
-        requires std::default_initializable<First> && std::default_initializable<Second>
-    = default;
+    two_parts() = default;
 
     /// @param make_first, make_second  called once each, in this order; answer the parts by value.
     template <class MakeFirst, class MakeSecond>

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief The questions: what is measured, and which bars the answers must clear. A file each.
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bar.hpp"
+
+namespace palloc::bench::micro {
+
+enum class timing {
+    processor, ///< the time of the processor: what others do to it hardly counts
+    wall,      ///< time that passes, divided by what all threads did in it
+    own,       ///< what the experiment says by `SetIterationTime`
+};
+
+/// @brief Two lines of the table: the least and the median of the repetitions.
+struct experiment {
+    std::string name;
+    std::function<void(benchmark::State&)> measure; ///< may throw: then it could not be measured
+    timing by = timing::processor;
+    int threads = 1;
+    std::int64_t iterations = 0; ///< of each thread; 0: as many as fill a repetition's 20 ms
+    int repetitions = 15;
+};
+
+struct question {
+    std::vector<experiment> experiments;
+    std::vector<bar> bars;
+};
+
+[[nodiscard]] question ask_cache_miss();   ///< what does a load that misses every cache take?
+[[nodiscard]] question ask_mixed_sizes();  ///< what does a pair take in a well-worn pool?
+[[nodiscard]] question ask_fixed_size();   ///< what do blocks of one size take through std::pmr?
+[[nodiscard]] question ask_policy_costs(); ///< what does each policy add to a pair?
+[[nodiscard]] question ask_two_threads();  ///< what do two threads gain on one pool?
+[[nodiscard]] question ask_two_blocks();   ///< do two threads that fit fail for each other's sake?
+[[nodiscard]] question ask_huge_pool();    ///< what does a pool of 64 TiB take until it is used?
+
+/// @brief All of them, in that order.
+[[nodiscard]] std::vector<question> all_questions();
+
+/// @brief Built when it is first asked for, by whichever thread that is.
+template <class T>
+class lazily {
+  public:
+    explicit lazily(std::function<std::unique_ptr<T>()> build) : build_(std::move(build)) {}
+
+    [[nodiscard]] T& get() {
+        std::call_once(once_, [this] { built_ = build_(); });
+        return *built_;
+    }
+
+  private:
+    std::function<std::unique_ptr<T>()> build_;
+    std::once_flag once_;
+    std::unique_ptr<T> built_;
+};
+
+} // namespace palloc::bench::micro

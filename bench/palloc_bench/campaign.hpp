@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief All compositions on one trace: repetitions, time budget, and what came out.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "composition.hpp"
+#include "statistics.hpp"
+#include "trace.hpp"
+
+namespace palloc::bench {
+
+struct campaign_options {
+    int repetitions = 7;
+    std::chrono::nanoseconds replay_limit = std::chrono::seconds(2); ///< a longer replay is cut
+    /// A cell is replayed once, and again while that is likely to stay within this time.
+    std::chrono::nanoseconds cell_time = std::chrono::hours(24);
+};
+
+/// @brief One composition on one trace.
+struct cell {
+    const composition* pool = nullptr;
+    std::string error;   ///< not empty: there is no figure, and why
+    std::string skipped; ///< not empty: was not tried, and why
+
+    summary net_ns;              ///< an operation; the harness's own cost subtracted
+    std::vector<double> samples; ///< the same of each repetition
+    double cpu_ns = 0;           ///< an operation, of all threads together, harness included
+    std::uint64_t operations = 0;
+    double completed = 0; ///< share of the trace that was replayed; less than 1: cut
+    std::uint64_t peak_bytes = 0;
+    std::uint64_t peak_live_bytes = 0;
+    std::optional<double> fragmentation;
+    std::uint64_t refused = 0; ///< allocations answered by `bad_alloc`
+
+    [[nodiscard]] bool measured() const noexcept { return error.empty() && skipped.empty(); }
+    [[nodiscard]] bool cut() const noexcept { return completed < 1; }
+    /// @brief Replayed the whole trace and served every request: may be compared with others.
+    [[nodiscard]] bool comparable() const noexcept { return measured() && !cut() && refused == 0; }
+    [[nodiscard]] double overhead() const noexcept {
+        return static_cast<double>(peak_bytes) / static_cast<double>(peak_live_bytes);
+    }
+};
+
+struct trace_report {
+    std::string trace;
+    std::string program;
+    std::size_t operations = 0;
+    std::size_t threads = 0;
+    std::uint64_t peak_live_bytes = 0;
+    std::uint64_t peak_live_blocks = 0;
+    double harness_ns = 0;   ///< what was subtracted from each operation
+    std::vector<cell> cells; ///< fastest first; then those cut, wrong, skipped
+};
+
+/// @brief Measures every composition on `program`, round by round, so that a noisy minute of the
+///   machine falls on all of them alike. What was cut or failed is not repeated.
+/// @par Errors  throws `std::runtime_error` where the harness itself cannot be measured
+[[nodiscard]] trace_report measure_all(const trace& program,
+                                       std::span<const composition* const> pools,
+                                       const campaign_options& options);
+
+} // namespace palloc::bench

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief What the figures say: winners, and whether the presets are ahead of the standard library.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "campaign.hpp"
+
+namespace palloc::bench {
+
+/// @brief The comparable cell with the least time, or null.
+[[nodiscard]] const cell* fastest(const trace_report& report);
+/// @brief The comparable cell with the least peak memory, the faster one of equals, or null.
+[[nodiscard]] const cell* leanest(const trace_report& report);
+
+/// @brief A preset against the baseline that serves the same number of threads.
+struct contest {
+    std::string_view preset;
+    std::string_view baseline;
+    bool threaded = false;
+    std::size_t traces = 0; ///< with that many threads, on which both were replayed
+    std::size_t faster = 0;
+    std::size_t no_larger = 0; ///< no more peak memory
+
+    /// @brief Faster on every trace, with no more memory on at least half of them.
+    [[nodiscard]] bool won() const noexcept {
+        return traces != 0 && faster == traces && 2 * no_larger >= traces;
+    }
+};
+
+/// @brief One contest for each preset and kind of trace that occurs. A preset that did not replay
+///   a trace to its end was not faster on it.
+[[nodiscard]] std::vector<contest> contests(std::span<const trace_report> reports);
+
+} // namespace palloc::bench
