@@ -54,7 +54,8 @@ std::vector<contest> contests(std::span<const trace_report> reports) {
         if (baseline == nullptr || !baseline->comparable())
             continue;
         for (const cell& each : report.cells) {
-            if (each.pool->role != standing::preset || !each.skipped.empty())
+            // A preset that threads share is not held to what one thread alone can do.
+            if (each.pool->role != standing::preset || each.pool->is_concurrent != threaded)
                 continue;
             contest& entry = contest_of(all, each.pool->name, threaded);
             ++entry.traces;

@@ -73,19 +73,17 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
     template <class... Given>
         requires std::constructible_from<std::tuple<Observers...>, Given...>
     explicit pool(const pool_options& options = {}, Granule granule = Granule(),
-                  Backing backing = Backing(), Algorithm algorithm = {}, Protection protection = {},
-                  Given&&... observers)
+                  Backing backing = Backing(), Algorithm algorithm = Algorithm(),
+                  Protection protection = Protection(), Given&&... observers)
         : base(options, std::move(granule), std::move(backing), std::move(protection),
                std::tuple<Observers...>(std::forward<Given>(observers)...)),
           algorithm_(std::move(algorithm)) {}
 
     /// @brief A block of `bytes` bytes at a multiple of `alignment`, from the newest chunk with
     /// room.
-    /// @par Errors  `zero_size`, `bad_alignment`, `out_of_memory`, `is_protected` (there are
-    /// chunks, all
-    ///   closed to this request, and the pool cannot grow), those of growing. State unchanged.
-    /// @par Complexity  the algorithm's search in each chunk that is not full, plus O(granules /
-    /// 64)
+    /// @par Errors  `zero_size`, `bad_alignment`, `out_of_memory`, `is_protected` (every chunk is
+    ///   closed to the request, and the pool cannot grow), those of growing. State unchanged.
+    /// @par Complexity  a search in each chunk that is not full, plus O(granules / 64)
     [[nodiscard]] result<address> allocate(std::uint64_t bytes,
                                            std::uint64_t alignment = 1) noexcept {
         return allocate_with(request{.bytes = bytes, .alignment = alignment}, algorithm_);
@@ -94,7 +92,7 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
         return allocate_with(wanted, algorithm_);
     }
 
-    /// @brief The same with another algorithm, for this request only.
+    /// @brief The same by another algorithm.
     template <class Other>
         requires algorithm_for<std::remove_const_t<Other>, Bitmap> &&
                  shared_bitmap_needs_algorithm_callable_as_const<Bitmap, std::remove_const_t<Other>>
@@ -233,8 +231,7 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
         return wanted.within == anywhere || detail::restrict_to(q, wanted.within, granule_);
     }
 
-    /// Asks the algorithm for a place in one chunk, and claims it. `why` is set where it is not for
-    /// lack of room that there is none.
+    /// Claims a place in one chunk; sets `why` where it is not room that is lacking.
     template <class Other>
     [[nodiscard]] [[gnu::always_inline]] std::optional<std::size_t>
     take(chunk& c, const request& wanted, std::size_t count, Other& algorithm,

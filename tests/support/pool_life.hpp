@@ -25,6 +25,13 @@
 
 namespace palloc::test {
 
+/// @brief What was asked for, and what its bytes hold.
+struct live_block {
+    std::uint64_t bytes;
+    unsigned char mark;
+};
+using live_blocks = std::map<address, live_block>;
+
 /// @tparam Rig  a `pool_rig`.
 template <class Rig>
 class pool_life {
@@ -37,13 +44,7 @@ class pool_life {
     pool_life& operator=(const pool_life&) = delete;
     ~pool_life() { free_all(); }
 
-    struct block {
-        std::uint64_t bytes;
-        unsigned char mark;
-    };
-    using block_map = std::map<address, block>;
-
-    [[nodiscard]] block_map& live() { return live_; }
+    [[nodiscard]] live_blocks& live() { return live_; }
 
     result<address> allocate(const request& wanted) {
         const std::uint64_t used = pool_.used_bytes();
@@ -67,11 +68,11 @@ class pool_life {
         if (next != live_.begin())
             check(!where.overlaps(range_of(std::prev(next))));
         check(pool_.used_bytes() == used + where.bytes);
-        fill(live_.insert_or_assign(where.base, block{wanted.bytes, ++mark_}).first);
+        fill(live_.insert_or_assign(where.base, live_block{wanted.bytes, ++mark_}).first);
         return got;
     }
 
-    void free(typename block_map::iterator at) {
+    void free(live_blocks::iterator at) {
         check_contents(at);
         const range where = range_of(at);
         const bool dead = keeps_dead(where.base);
@@ -87,7 +88,7 @@ class pool_life {
             free(live_.begin());
     }
 
-    result<void> resize(typename block_map::iterator at, std::uint64_t bytes) {
+    result<void> resize(live_blocks::iterator at, std::uint64_t bytes) {
         const auto resized = pool_.resize(at->first, at->second.bytes, bytes);
         check_contents(at,
                        std::min(pool_.usable_bytes(at->second.bytes), pool_.usable_bytes(bytes)));
@@ -156,9 +157,9 @@ class pool_life {
     }
 
   private:
-    using iterator = typename block_map::iterator;
+    using iterator = live_blocks::iterator;
 
-    [[nodiscard]] range range_of(typename block_map::const_iterator at) const {
+    [[nodiscard]] range range_of(live_blocks::const_iterator at) const {
         return {at->first, pool_.usable_bytes(at->second.bytes)};
     }
     [[nodiscard]] iterator some_block(random_source& random) {
@@ -209,7 +210,7 @@ class pool_life {
 
     Rig& it_;
     pool_type& pool_;
-    block_map live_;
+    live_blocks live_;
     std::uint64_t dead_bytes_ = 0;
     unsigned char mark_ = 0;
 };

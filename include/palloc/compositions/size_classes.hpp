@@ -47,8 +47,8 @@ namespace palloc::inline v0 {
 /// @brief What is small, and how much of the parent is taken at a time.
 struct size_class_options {
     std::uint64_t largest_bytes = 768;     ///< larger blocks come from the parent
-    std::uint64_t first_slab_bytes = 4096; ///< of each class; the next are twice as large,
-    std::uint64_t slab_bytes = 16384;      ///< up to this,
+    std::uint64_t first_slab_bytes = 4096; ///< of each class; all slabs lie at multiples of it,
+    std::uint64_t slab_bytes = 32768;      ///< and each is twice as large as the last, up to this,
     std::size_t least_blocks = 8;          ///< but large enough for so many blocks
 };
 
@@ -164,6 +164,8 @@ class size_classes {
 
   private:
     static constexpr std::uint64_t largest_alignment = 64;
+    static_assert(is_power_of_two(Options.first_slab_bytes) &&
+                  Options.first_slab_bytes >= largest_alignment);
 
     [[nodiscard]] static constexpr std::size_t aligned_class_of(std::size_t i,
                                                                 std::uint64_t alignment) noexcept {
@@ -182,7 +184,7 @@ class size_classes {
         return {.name = given.name,
                 .growth = growth_policy::geometric(std::max(Options.first_slab_bytes, least),
                                                    std::max(Options.slab_bytes, least)),
-                .chunk_alignment = std::max(Options.slab_bytes, least),
+                .chunk_alignment = Options.first_slab_bytes,
                 .gives_back_empty_chunks = true,
                 .on_misuse = given.on_misuse,
                 .metadata = given.metadata};
