@@ -154,8 +154,7 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
         return fresh;
     }
 
-    /// @brief Why the request would fail now, and by how much. A cold path: as costly as a failing
-    /// `allocate` and `largest_free_run_bytes` together.
+    /// @brief Why the request would fail now, and by how much. As costly as a failing `allocate`.
     [[nodiscard]] explanation explain(const request& wanted) const noexcept {
         explanation e{.free_bytes = this->free_bytes(),
                       .largest_run_bytes = this->largest_free_run_bytes(),
@@ -165,7 +164,7 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
             return e;
         }
         const std::size_t count = granule_.count(wanted.bytes);
-        e.needed_bytes = granule_.offset(count);
+        e.needed_bytes = this->usable_bytes(wanted.bytes);
         bool possible = false;
         this->for_each_chunk([&](const chunk& c) {
             placement q;
@@ -173,9 +172,10 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
         });
         const bool may_grow =
             backing_can_map<Backing> && wanted.may_map && options_.growth.step_bytes != 0;
-        if (possible || (may_grow && e.needed_bytes <= e.cap_left_bytes))
+        const bool overflows = granule_.offset(count) < wanted.bytes;
+        if (possible || (may_grow && !overflows && e.needed_bytes <= e.cap_left_bytes))
             return e;
-        e.why = may_grow ? errc::over_limit : why_no_room(wanted);
+        e.why = !may_grow ? why_no_room(wanted) : overflows ? errc::too_large : errc::over_limit;
         if (e.why == errc::is_protected)
             return e;
         e.cause = shortage_of(e.needed_bytes);

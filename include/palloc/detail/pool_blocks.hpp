@@ -139,9 +139,10 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
         return protection_.open_window(backing_, c->source, c->state, part);
     }
 
-    /// @brief Bytes that a block of `bytes` bytes may use.
+    /// @brief Bytes that a block of `bytes` bytes may use; 2^64 - 1 where that would overflow.
     [[nodiscard]] std::uint64_t usable_bytes(std::uint64_t bytes) const noexcept {
-        return granule_.offset(granule_.count(bytes));
+        const std::uint64_t usable = granule_.offset(granule_.count(bytes));
+        return usable < bytes ? ~std::uint64_t{0} : usable;
     }
     /// @brief Bytes that the block at `block` may use.
     [[nodiscard]] result<std::uint64_t> usable_bytes_at(address block) const noexcept

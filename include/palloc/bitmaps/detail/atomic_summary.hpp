@@ -74,7 +74,7 @@ class atomic_summary {
             } else {
                 i = parent(i);
                 if (eligible == ~0u) // the node above them is too high
-                    lower_inner(i);
+                    (void)lower_inner(i);
                 eligible = ~0u << 1 << i % 8;
             }
         }
@@ -150,12 +150,12 @@ class atomic_summary {
         return n.compare_exchange_strong(value, next(marked, new_bound()));
     }
 
-    bool lower_inner(std::size_t i) const noexcept {
+    [[nodiscard]] bool lower_inner(std::size_t i) const noexcept {
         const auto highest = [&] { return highest_child(i); };
         return bound(nodes_[i].load()) > highest() && lower_node(nodes_[i], highest);
     }
 
-    std::size_t highest_child(std::size_t i) const noexcept {
+    [[nodiscard]] std::size_t highest_child(std::size_t i) const noexcept {
         const node* line = nodes_ + first_child(i);
         std::size_t highest = 0;
         for (unsigned k = 0; k < 8; ++k)
@@ -164,7 +164,7 @@ class atomic_summary {
     }
 
     /// Bit k: in the line of node i, node k's bound is at least `wanted`. Without a branch.
-    unsigned hits(std::size_t i, std::size_t wanted) const noexcept {
+    [[nodiscard]] unsigned hits(std::size_t i, std::size_t wanted) const noexcept {
         const node* line = nodes_ + i / 8 * 8;
         unsigned found = 0;
         for (unsigned k = 0; k < 8; ++k)
