@@ -44,7 +44,7 @@ std::optional<double> read(const figures& measured, const reading& wanted) {
         return std::nullopt;
     const samples& all = found->second;
     if (wanted.counter.empty())
-        return all.ns.empty() ? std::nullopt : std::optional(std::ranges::min(all.ns));
+        return all.ns.empty() ? std::nullopt : std::optional(summarize(all.ns).median);
     const auto counter = all.counters.find(wanted.counter);
     if (counter == all.counters.end() || counter->second.empty())
         return std::nullopt;

@@ -14,14 +14,14 @@ namespace palloc::bench::micro {
 /// @brief What the repetitions of one benchmark gave.
 struct samples {
     std::vector<double> ns; ///< per operation
-    std::map<std::string, std::vector<double>> counters;
+    std::map<std::string, std::vector<double>> counters = {};
 };
 
 /// @brief By the benchmark's name.
 using figures = std::map<std::string, samples>;
 
-/// @brief One number of one benchmark: its least time in ns, as noise only ever adds; or the
-/// largest value of a counter.
+/// @brief One number of one benchmark: the median of its times in ns, or the largest value of a
+/// counter.
 struct reading {
     std::string benchmark;
     std::string counter = {};

@@ -8,7 +8,7 @@
 #include <palloc/bitmaps/flat.hpp>
 #include <palloc/bitmaps/indexed.hpp>
 #include <palloc/bridges/memory_resource.hpp>
-#include <palloc/compositions/magazine.hpp>
+#include <palloc/compositions/presets.hpp>
 #include <palloc/granularities/static_granule.hpp>
 #include <palloc/pool.hpp>
 #include <palloc/protections/unprotected.hpp>
@@ -68,11 +68,10 @@ struct plain_indexed {
     block_pool<indexed> blocks{growing, {}, mmap_backing()};
     pool_resource<block_pool<indexed>> resource{blocks};
 };
-struct fronted {
-    static constexpr std::string_view name = "magazine/flat";
-    magazine<block_pool<flat>> blocks{layout{block_bytes, block_bytes}, growing,
-                                      static_granule<block_bytes>(), mmap_backing()};
-    pool_resource<magazine<block_pool<flat>>> resource{blocks};
+struct preset {
+    static constexpr std::string_view name = "fixed_size";
+    fixed_size<block_bytes> blocks;
+    pool_resource<fixed_size<block_bytes>> resource{blocks};
 };
 
 /// What is called, as the compiler may know it.
@@ -136,14 +135,14 @@ question ask_fixed_size() {
     enter<standard>(all);
     enter<plain_flat>(all);
     enter<plain_indexed>(all);
-    enter<fronted>(all);
+    enter<preset>(all);
     all.bars.push_back(
         {.text =
-             "64-byte pairs through std::pmr: faster than std::pmr::unsynchronized_pool_resource",
+             "64-byte pair through std::pmr: time of unsynchronized_pool_resource / of fixed_size",
          .wanted = demand::at_least,
          .limit = 2,
          .value = {"64B/std::pmr::unsynchronized_pool_resource/pair"},
-         .per = reading{"64B/magazine/flat/pair"}});
+         .per = reading{"64B/fixed_size/pair"}});
     return all;
 }
 

@@ -54,7 +54,7 @@ void create(benchmark::State& state) {
 } // namespace
 
 question ask_huge_pool() {
-    return {{{.name = name, .measure = create, .by = timing::own, .iterations = 1}},
+    return {{{.name = name, .measure = create, .times_itself = true, .iterations = 1}},
             {{.text = "pool of 64 TiB: created in",
               .wanted = demand::at_most,
               .limit = 50,

@@ -10,7 +10,6 @@
 #include <iostream>
 #include <iterator>
 #include <memory>
-#include <mutex>
 #include <sstream>
 #include <unistd.h>
 #include <utility>
@@ -93,38 +92,23 @@ class reporter final : public benchmark::BenchmarkReporter {
     figures measured_;
 };
 
-/// Remembers which experiments threw.
-class guard {
-  public:
-    auto run(const experiment& it) {
-        return [this, &it](benchmark::State& state) {
-            try {
-                it.measure(state);
-            } catch (const std::exception& error) {
-                state.SkipWithError(error.what());
-                const std::lock_guard lock(mutex_);
-                failed_.insert(it.name);
-            }
-        };
-    }
-    [[nodiscard]] const std::set<std::string>& failed() const noexcept { return failed_; }
-
-  private:
-    std::mutex mutex_;
-    std::set<std::string> failed_;
-};
-
-void enter(const experiment& it, guard& watch) {
-    auto* const entry = benchmark::RegisterBenchmark(it.name.c_str(), watch.run(it));
-    entry->Repetitions(it.repetitions)->Threads(it.threads);
+void enter(const experiment& it, std::map<std::string, std::string>& failed) {
+    const auto run = [&](benchmark::State& state) {
+        try {
+            it.measure(state);
+        } catch (const std::exception& error) {
+            state.SkipWithError(error.what());
+            failed[it.name] = error.what();
+        }
+    };
+    auto* const entry = benchmark::RegisterBenchmark(it.name.c_str(), run);
+    entry->Repetitions(it.repetitions);
     if (it.iterations != 0)
         entry->Iterations(it.iterations);
     else
         entry->MinTime(repetition_seconds);
-    if (it.by == timing::own)
+    if (it.times_itself)
         entry->UseManualTime();
-    else if (it.by == timing::wall)
-        entry->UseRealTime();
     entry->ComputeStatistics(
         "min", [](const std::vector<double>& times) { return std::ranges::min(times); });
 }
@@ -141,17 +125,17 @@ void interleave_repetitions() {
 outcome measure(const std::vector<experiment>& experiments, std::ostream& table,
                 std::ostream* json_file) {
     interleave_repetitions();
-    guard watch;
+    outcome got;
     std::size_t name_columns = 0;
     for (const experiment& each : experiments) {
-        enter(each, watch);
+        enter(each, got.failed);
         name_columns = std::max(name_columns, each.name.size() + std::string("_median").size());
     }
     reporter shown(table, json_file, name_columns);
     benchmark::RunSpecifiedBenchmarks(&shown);
     benchmark::ClearRegisteredBenchmarks();
-    outcome got{shown.measured(), watch.failed()};
-    for (const std::string& name : got.failed)
+    got.measured = shown.measured();
+    for (const auto& [name, why] : got.failed)
         got.measured.erase(name);
     return got;
 }

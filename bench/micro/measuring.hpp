@@ -4,7 +4,7 @@
 #pragma once
 
 #include <iosfwd>
-#include <set>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,7 +15,7 @@ namespace palloc::bench::micro {
 
 struct outcome {
     figures measured;
-    std::set<std::string> failed; ///< the experiments that threw
+    std::map<std::string, std::string> failed = {}; ///< the experiments that threw, and what
 };
 
 /// @brief Measures all, their repetitions interleaved at random: a loud minute is then everybody's.

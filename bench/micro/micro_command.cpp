@@ -8,7 +8,6 @@
 #include <iterator>
 #include <memory>
 #include <regex>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -82,13 +81,12 @@ void run(const arguments& given, int& status) {
     fmt::print(stderr, "measuring {} benchmarks ...\n", chosen.size());
     const outcome got = measure(chosen, std::cout, json_file.is_open() ? &json_file : nullptr);
     const std::size_t missed = show_bars(questions, got.measured);
-    if (!got.failed.empty())
-        throw std::runtime_error(
-            fmt::format("could not be measured: {}", fmt::join(got.failed, ", ")));
+    for (const auto& [name, why] : got.failed)
+        fmt::print(stderr, "palloc-bench: {}: {}\n", name, why);
+    if (!got.failed.empty() || (given.strict && missed != 0))
+        status = EXIT_FAILURE;
     if (json_file.is_open() && !json_file.flush())
         throw usage_error(fmt::format("--json {}: cannot be written", given.json_file));
-    if (given.strict && missed != 0)
-        status = EXIT_FAILURE;
 }
 
 } // namespace
@@ -111,13 +109,18 @@ void add_micro_command(CLI::App& program, int& status) {
     command->footer(
         "Most benchmarks are repeated 15 times for 20 ms, the repetitions of all in random order.\n"
         "The table shows the least and the median of them, in ns per pair: an allocation and its\n"
-        "free. Bars compare the least, as other work on the machine can only add to it: of the\n"
-        "processor's time (CPU), but where threads share a pool or pairs are timed one by one, of\n"
-        "time that passes (Time).\n"
+        "free. It is the processor's time (CPU) that counts, but for first_fit, best_fit, shared\n"
+        "and two_blocks the time that passes (Time). Bars compare medians; other work on the\n"
+        "machine hurts them.\n"
         "first_fit, best_fit: pairs of 64 to 4096 bytes in a pool that such pairs have worn, each\n"
         "timed by itself, less what reading the clock takes. held% is the part of the pool that\n"
         "was in use on average, failed% that of the attempts that found no room; those are not\n"
-        "timed.");
+        "timed.\n"
+        "shared, two_blocks: threads run side by side, on a processor each, 2 ms at a time; times "
+        "in\n"
+        "which they had it for less than 96 % do not count, unless there are no others: then "
+        "on_cpu%\n"
+        "says how much they had, and the figures say little.");
     command->callback([given, &status] { micro::run(*given, status); });
 }
 

@@ -93,7 +93,7 @@ experiment replacing(std::string_view bitmap, pool_size size, unsigned percent,
                         100 * blocks.held_bytes() / static_cast<double>(size.bytes);
                     state.counters["failed%"] = 100 * blocks.failure_share();
                 },
-            .by = timing::own,
+            .times_itself = true,
             .iterations = pairs};
 }
 

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,19 +16,12 @@
 
 namespace palloc::bench::micro {
 
-enum class timing {
-    processor, ///< the time of the processor: what others do to it hardly counts
-    wall,      ///< time that passes, divided by what all threads did in it
-    own,       ///< what the experiment says by `SetIterationTime`
-};
-
 /// @brief Two lines of the table: the least and the median of the repetitions.
 struct experiment {
     std::string name;
     std::function<void(benchmark::State&)> measure; ///< may throw: then it could not be measured
-    timing by = timing::processor;
-    int threads = 1;
-    std::int64_t iterations = 0; ///< of each thread; 0: as many as fill a repetition's 20 ms
+    bool times_itself = false;   ///< by `SetIterationTime`; else it is the processor's time
+    std::int64_t iterations = 0; ///< 0: as many as fill a repetition's 20 ms
     int repetitions = 15;
 };
 
@@ -49,20 +41,20 @@ struct question {
 /// @brief All of them, in that order.
 [[nodiscard]] std::vector<question> all_questions();
 
-/// @brief Built when it is first asked for, by whichever thread that is.
+/// @brief Built when it is first asked for.
 template <class T>
 class lazily {
   public:
     explicit lazily(std::function<std::unique_ptr<T>()> build) : build_(std::move(build)) {}
 
     [[nodiscard]] T& get() {
-        std::call_once(once_, [this] { built_ = build_(); });
+        if (!built_)
+            built_ = build_();
         return *built_;
     }
 
   private:
     std::function<std::unique_ptr<T>()> build_;
-    std::once_flag once_;
     std::unique_ptr<T> built_;
 };
 

@@ -6,51 +6,61 @@
 #include <palloc/algorithms/first_fit.hpp>
 #include <palloc/bitmaps/atomic.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <fmt/format.h>
-#include <memory>
 #include <string>
+#include <utility>
 
 #include "question.hpp"
+#include "side_by_side.hpp"
 #include "worn_heap.hpp"
 
 namespace palloc::bench::micro {
 namespace {
 
-using shared_pool = lent_pool<atomic, first_fit>;
-
-constexpr std::int64_t attempts = 10'000'000;
-constexpr int threads = 2;
-
 std::string name(std::size_t block_granules) {
     return fmt::format("two_blocks/{}_granule{}", block_granules, block_granules == 1 ? "" : "s");
 }
 
-experiment come_and_go(std::size_t block_granules) {
-    const std::uint64_t bytes = block_granules * granule_bytes;
-    const auto blocks = std::make_shared<lazily<shared_pool>>([=] {
-        auto fresh = std::make_unique<shared_pool>();
-        lend(*fresh, 2 * bytes);
-        return fresh;
-    });
-    return {.name = name(block_granules),
-            .measure =
-                [=](benchmark::State& state) {
-                    shared_pool& pool = blocks->get();
-                    std::int64_t failures = 0;
-                    for (auto _ : state)
-                        if (const auto block = pool.allocate(bytes))
-                            (void)pool.deallocate(*block, bytes);
-                        else
-                            ++failures;
-                    state.counters["failures"] = static_cast<double>(failures);
-                    state.counters["attempts"] = static_cast<double>(state.iterations());
-                },
-            .by = timing::wall,
-            .threads = threads,
-            .iterations = attempts / threads,
-            .repetitions = 1};
+void come_and_go(benchmark::State& state, std::uint64_t bytes) {
+    struct alignas(64) count {
+        std::uint64_t failures = 0;
+    };
+    std::array<count, pair_of_threads::size> counted;
+    lent_pool<atomic, first_fit> pool;
+    lend(pool, 2 * bytes);
+    const auto attempts = state.max_iterations;
+    while (state.KeepRunningBatch(attempts)) {
+        lap all;
+        std::uint64_t undisturbed = 0;
+        while (all.steps < static_cast<std::uint64_t>(attempts)) {
+            const lap next = run_lap(counted.size(), [&](std::size_t thread) {
+                if (const auto block = pool.allocate(bytes))
+                    (void)pool.deallocate(*block, bytes);
+                else
+                    ++counted[thread].failures;
+            });
+            all.steps += next.steps;
+            all.seconds += next.seconds;
+            undisturbed += next.undisturbed() ? next.steps : 0;
+        }
+        state.SetIterationTime(all.seconds);
+        state.counters["undisturbed%"] =
+            100 * static_cast<double>(undisturbed) / static_cast<double>(all.steps);
+    }
+    state.counters["failures"] = static_cast<double>(counted[0].failures + counted[1].failures);
+}
+
+experiment coming_and_going(std::size_t block_granules) {
+    return {
+        .name = name(block_granules),
+        .measure =
+            [=](benchmark::State& state) { come_and_go(state, block_granules * granule_bytes); },
+        .times_itself = true,
+        .iterations = 10'000'000, // attempts
+        .repetitions = 1};
 }
 
 bar never_fails(std::string text, std::size_t block_granules) {
@@ -64,7 +74,7 @@ bar never_fails(std::string text, std::size_t block_granules) {
 } // namespace
 
 question ask_two_blocks() {
-    return {{come_and_go(1), come_and_go(100)},
+    return {{coming_and_going(1), coming_and_going(100)},
             {never_fails("two blocks within one word, two threads, 10^7 attempts", 1),
              never_fails("two blocks of 100 granules, two threads, 10^7 attempts", 100)}};
 }

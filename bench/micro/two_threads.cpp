@@ -14,11 +14,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
-#include <vector>
 
 #include "question.hpp"
+#include "side_by_side.hpp"
 #include "worn_heap.hpp"
 
 namespace palloc::bench::micro {
@@ -26,57 +25,70 @@ namespace {
 
 constexpr std::uint64_t pool_bytes = 16 << 20;
 
-std::string name(std::string_view what, int threads) {
+std::string name(std::string_view what, std::size_t threads) {
     return fmt::format("shared/{}/{}_thread{}", what, threads, threads == 1 ? "" : "s");
 }
-std::string name(std::string_view algorithm, unsigned percent, int threads) {
+std::string name(std::string_view algorithm, unsigned percent, std::size_t threads) {
     return name(fmt::format("{}/{}%", algorithm, percent), threads);
+}
+
+/// The time of an iteration is that by steps of either thread.
+template <class Step>
+void time_steps(benchmark::State& state, std::size_t threads, Step&& step) {
+    for (auto _ : state) {
+        const lap all = run_laps(threads, step);
+        state.SetIterationTime(all.seconds / static_cast<double>(all.steps));
+        state.counters["on_cpu%"] = 100 * all.on_processor;
+    }
 }
 
 /// The threads wear the pool together, so that the holes are those of their sharing.
 template <class Heap>
-std::unique_ptr<Heap> worn_together(unsigned percent, int threads) {
-    auto heap =
-        std::make_unique<Heap>(pool_bytes, percent, worn_blocks<first_fit>(pool_bytes, percent),
-                               static_cast<unsigned>(threads));
-    std::vector<std::jthread> at_work;
-    for (auto& share : heap->shares)
-        at_work.emplace_back([&share] { share.wear(); });
-    at_work.clear();
+std::unique_ptr<Heap> worn_together(unsigned percent, std::size_t threads) {
+    auto heap = std::make_unique<Heap>(pool_bytes, percent,
+                                       worn_blocks<first_fit>(pool_bytes, percent), threads);
+    both_threads().run(threads, [&](std::size_t i) { heap->shares[i].wear(); });
     return heap;
 }
 
 template <class Algorithm>
-experiment replacing(std::string_view algorithm, unsigned percent, int threads) {
+experiment replacing(std::string_view algorithm, unsigned percent, std::size_t threads) {
     using heap = worn_heap<lent_pool<atomic, Algorithm>>;
     const auto worn =
         std::make_shared<lazily<heap>>([=] { return worn_together<heap>(percent, threads); });
     return {.name = name(algorithm, percent, threads),
             .measure =
                 [=](benchmark::State& state) {
-                    auto& own = worn->get().shares[static_cast<std::size_t>(state.thread_index())];
-                    for (auto _ : state)
-                        own.template pair<no_clock>();
-                    state.counters["held%"] = // of all threads: they are added up
-                        100 * own.held_bytes() / static_cast<double>(pool_bytes);
+                    auto& shares = worn->get().shares;
+                    time_steps(state, threads,
+                               [&](std::size_t i) { shares[i].template pair<no_clock>(); });
+                    double held_bytes = 0;
+                    for (const auto& share : shares)
+                        held_bytes += share.held_bytes();
+                    state.counters["held%"] = 100 * held_bytes / static_cast<double>(pool_bytes);
                 },
-            .by = timing::wall,
-            .threads = threads};
+            .times_itself = true,
+            .iterations = 1};
 }
 
 /// What the hardware allows: each thread sets and clears a bit of its own in the same word.
-void change_one_word(benchmark::State& state) {
-    static std::atomic<std::uint64_t> word = 0;
-    const std::uint64_t own = std::uint64_t{1} << state.thread_index();
-    const auto flip = [own] {
-        std::uint64_t seen = word.load();
-        while (!word.compare_exchange_weak(seen, seen ^ own)) {
-        }
-    };
-    for (auto _ : state) {
-        flip();
-        flip();
-    }
+experiment change_one_word(std::size_t threads) {
+    return {.name = name("same_word_cas", threads),
+            .measure =
+                [=](benchmark::State& state) {
+                    std::atomic<std::uint64_t> word = 0;
+                    const auto flip = [&](std::uint64_t bit) {
+                        std::uint64_t seen = word.load();
+                        while (!word.compare_exchange_weak(seen, seen ^ bit)) {
+                        }
+                    };
+                    time_steps(state, threads, [&](std::size_t i) {
+                        flip(std::uint64_t{1} << i);
+                        flip(std::uint64_t{1} << i);
+                    });
+                },
+            .times_itself = true,
+            .iterations = 1};
 }
 
 /// The time by pairs of one thread / of two.
@@ -93,16 +105,14 @@ bar gain(std::string_view algorithm, unsigned percent) {
 } // namespace
 
 question ask_two_threads() {
+    (void)both_threads(); // before other experiments' threads: these are to be numbers 0 and 1
     question all;
-    for (const int threads : {1, 2}) {
+    for (const std::size_t threads : {1U, 2U}) {
         for (const unsigned percent : {0U, 50U, 90U}) {
             all.experiments.push_back(replacing<spread>("spread", percent, threads));
             all.experiments.push_back(replacing<first_fit>("first_fit", percent, threads));
         }
-        all.experiments.push_back({.name = name("same_word_cas", threads),
-                                   .measure = change_one_word,
-                                   .by = timing::wall,
-                                   .threads = threads});
+        all.experiments.push_back(change_one_word(threads));
     }
     for (const unsigned percent : {0U, 50U, 90U}) {
         bar promise = gain("spread", percent);

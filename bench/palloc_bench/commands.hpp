@@ -32,7 +32,7 @@ void add_replay_command(CLI::App& program);
 void add_list_command(CLI::App& program);
 /// @param status  where the exit status goes that the replay came to
 void add_golden_command(CLI::App& program, int& status);
-/// @param status  becomes a failure where bars are missed that must be held
+/// @param status  becomes a failure where a benchmark fails, or a bar is missed that must be held
 void add_micro_command(CLI::App& program, int& status);
 
 } // namespace palloc::bench
