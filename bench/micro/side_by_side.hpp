@@ -15,6 +15,7 @@
 #include <ctime>
 #include <functional>
 #include <sched.h>
+#include <span>
 #include <thread>
 #include <vector>
 

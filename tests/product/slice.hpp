@@ -20,7 +20,7 @@
 
 namespace palloc::test::product {
 
-inline constexpr std::size_t slices = 8;
+inline constexpr std::size_t slices = PALLOC_SLICES;
 
 template <class Observer, class... Parts>
 struct rig_with {

@@ -1,8 +1,0 @@
-// SPDX-License-Identifier: MIT
-#include <boost/test/unit_test.hpp>
-
-#include "product/slice.hpp"
-
-BOOST_AUTO_TEST_CASE_TEMPLATE(lives, Rig, palloc::test::product::rigs_of<4>) {
-    palloc::test::product::live<Rig>();
-}
