@@ -20,6 +20,7 @@
 #include <palloc/backings/carved.hpp>
 #include <palloc/backings/failing.hpp>
 #include <palloc/backings/fake.hpp>
+#include <palloc/backings/hugepage.hpp>
 #include <palloc/backings/limited.hpp>
 #include <palloc/backings/memfd.hpp>
 #include <palloc/backings/mmap.hpp>

@@ -15,6 +15,7 @@
 
 #include "fork.hpp"
 #include "os.hpp"
+#include "pages.hpp"
 #include "place.hpp"
 #include "protection.hpp"
 
@@ -161,6 +162,20 @@ result<void> memfd::protect(region& it, range part, permissions allowed) noexcep
     if (!os::is_generation(it.generation_))
         return fail(errc::not_supported);
     return os::protect(part, os::protection_of(allowed));
+}
+
+result<void> memfd::discard(region& it, range part) noexcept {
+    if (!it.where_.contains(part))
+        return fail(errc::bad_argument);
+    if (!os::is_generation(it.generation_))
+        return fail(errc::not_supported);
+    if (it.sealed_)
+        return fail(errc::os_failure, EPERM);
+    const range pages = os::pages_inside(part);
+    if (pages.bytes == 0)
+        return {};
+    return os::reserve_file(it.file_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                            pages.base - it.where_.base, pages.bytes);
 }
 
 result<address> memfd::open_alias(region& it) noexcept {

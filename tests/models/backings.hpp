@@ -7,6 +7,7 @@
 #include <palloc/backings/carved.hpp>
 #include <palloc/backings/failing.hpp>
 #include <palloc/backings/fake.hpp>
+#include <palloc/backings/hugepage.hpp>
 #include <palloc/backings/limited.hpp>
 #include <palloc/backings/memfd.hpp>
 #include <palloc/backings/mmap.hpp>
@@ -22,6 +23,7 @@ namespace palloc::test {
 using backing_models = std::tuple<mmap_backing,          //
                                   memfd,                 //
                                   reserve,               //
+                                  hugepage,              //
                                   borrowed,              //
                                   borrowed_touchable,    //
                                   fake,                  //
