@@ -24,7 +24,9 @@
 #include <palloc/backings/limited.hpp>
 #include <palloc/backings/memfd.hpp>
 #include <palloc/backings/mmap.hpp>
+#include <palloc/backings/on_node.hpp>
 #include <palloc/backings/reserve.hpp>
+#include <palloc/backings/secret.hpp>
 #include <palloc/bitmaps/atomic.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/flat.hpp>

@@ -66,7 +66,7 @@ class pool_chunks {
         const attributes& wished = {}) noexcept(std::is_nothrow_move_constructible_v<adoption>)
         requires backing_can_adopt<Backing>
     {
-        const locked_if<is_concurrent> lock(growing_);
+        const auto lock = growth_lock();
         auto adopted = backing_.adopt(std::move(given));
         if (!adopted)
             return tl::unexpected(adopted.error());
@@ -79,7 +79,7 @@ class pool_chunks {
     [[nodiscard]] result<range> grow(std::uint64_t bytes, const attributes& wished = {}) noexcept
         requires backing_can_map<Backing>
     {
-        const locked_if<is_concurrent> lock(growing_);
+        const auto lock = growth_lock();
         const auto grown = map_chunk(bytes, bytes, 1, anywhere, wished);
         return grown.map([](const chunk* fresh) { return fresh->where; });
     }
@@ -198,6 +198,11 @@ class pool_chunks {
         for (std::size_t i = table_.size(); i-- != 0;)
             retire(table_[i]);
         table_.release(options_.metadata);
+    }
+
+    /// Nobody else adds chunks while it is held.
+    [[nodiscard]] locked_if<is_concurrent> growth_lock() noexcept {
+        return locked_if<is_concurrent>(growing_, [this] { table_.repair(); });
     }
 
     [[nodiscard]] std::uint64_t cap_left_bytes() const noexcept {
