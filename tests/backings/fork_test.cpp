@@ -248,7 +248,7 @@ int use_in_child(shared_pool& pool) {
 }
 
 BOOST_AUTO_TEST_CASE(forks_at_random_moments_neither_hang_nor_spoil) {
-    const int forks = std::getenv("PALLOC_FULL") == nullptr ? 500 : 10'000;
+    const int forks = std::getenv("PALLOC_FULL") == nullptr ? 250 : 10'000;
     int failed = 0;
     for (int done = 0; done != forks;) {
         shared_pool pool({.growth = growth_policy::refill(16 * 1024)});

@@ -37,7 +37,7 @@ bool set_limit(int resource, rlim_t value) {
 template <class Backing>
 int exhaust(Backing backing, const map_request& wanted, error expected, std::size_t least) {
     std::vector<typename Backing::region> regions;
-    regions.reserve(2'000'000); // nothing is allocated while there is no room
+    regions.reserve(50'000); // nothing is allocated while there is no room
     auto warm = backing.map(wanted);
     if (!warm || !backing.unmap(*warm))
         return 1;

@@ -50,12 +50,16 @@ BOOST_AUTO_TEST_CASE(readers_never_fault_while_views_are_replaced) {
 
 BOOST_AUTO_TEST_CASE(threads_that_place_in_one_range_get_places_apart) {
     memfd backing;
-    auto probe = backing.map({.bytes = 256 << 12, .alignment = 256 << 12}).value();
-    const range window = backing.where(probe);
-    BOOST_TEST_REQUIRE(backing.unmap(probe).has_value());
+    range window;
+    std::atomic<int> ready{0};
+    std::atomic<bool> go{false};
     std::vector<memfd::region> got[2];
     std::atomic<int> other_errors{0};
     const auto fill = [&](std::vector<memfd::region>& mine, char sign) {
+        mine.reserve(256);
+        ++ready;
+        while (!go) {
+        }
         for (;;) {
             auto made = backing.map({.bytes = 4096, .within = window});
             if (!made) {
@@ -68,8 +72,15 @@ BOOST_AUTO_TEST_CASE(threads_that_place_in_one_range_get_places_apart) {
     };
     std::thread first([&] { fill(got[0], 'a'); });
     std::thread second([&] { fill(got[1], 'b'); });
+    while (ready != 2) { // their stacks and heaps are mapped
+    }
+    auto probe = backing.map({.bytes = 256 << 12, .alignment = 256 << 12}).value();
+    window = backing.where(probe);
+    const bool is_free = backing.unmap(probe).has_value();
+    go = true;
     first.join();
     second.join();
+    BOOST_TEST(is_free);
     BOOST_TEST(other_errors == 0);
     // What is mapped elsewhere meanwhile may have landed in the window, but only little.
     BOOST_TEST(got[0].size() + got[1].size() <= 256u);
