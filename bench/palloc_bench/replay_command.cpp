@@ -87,7 +87,7 @@ void replay(const replay_arguments& given) {
 
 } // namespace
 
-void add_replay_command(CLI::App& program) {
+void add_replay_command(CLI::App& program, int&) {
     CLI::App* const command = program.add_subcommand(
         "replay", "Replays programs' allocations on compositions of policies and on the standard "
                   "library's resources, and compares time and memory.");
