@@ -159,7 +159,7 @@ class inspector {
     inspector(const trace& program, contender& made)
         : program_(program), made_(made), table_(program.slots, residence::at_once),
           at_(program.threads()), extents_(program.slots, residence::at_once),
-          me_(made.resource(), table_.data()), before_(resident_bytes()) {}
+          me_(made.resource(), table_.data()), before_(exact_resident_bytes()) {}
 
     void run(inspection& result, std::chrono::nanoseconds budget) {
         const clock::time_point deadline = clock::now() + budget;
@@ -196,11 +196,11 @@ class inspector {
 
     void look(inspection& result, std::size_t operations) {
         memory_sample& now = result.sample[result.samples++];
-        const std::uint64_t resident = resident_bytes();
+        const std::uint64_t resident = exact_resident_bytes();
         now = {operations, live_bytes_, resident > before_ ? resident - before_ : 0,
                made_.fragmentation().value_or(memory_sample{}.fragmentation)};
-        // A few pages of the harness come and go.
-        constexpr std::uint64_t noise = 16 * page_bytes;
+        // The page set's own pages come with those of the blocks.
+        constexpr std::uint64_t noise = 4 * page_bytes;
         if (now.held_bytes > most_held_ + noise || result.worst.cells == 0) {
             most_held_ = now.held_bytes;
             draw(result.worst, operations);

@@ -107,11 +107,24 @@
   };
   Chart.register(names);
 
+  // One that never frees would press all others flat: what is far beyond the rest is named, not drawn.
+  function roof(values) {
+    const sorted = [...values].sort((a, b) => a - b);
+    return sorted.length ? 3 * sorted[Math.floor(sorted.length / 2)] : 1;
+  }
+  function noteBeyond(id, cells, value, limit) {
+    const far = cells.filter((c) => value(c) > limit);
+    at(id).textContent = far.length ? "Beyond the upper edge: " + far.map((c) => `${short(c.composition)} (${mebibytes(value(c) * 1048576)})`).join(", ") + "." : "";
+    return far.length ? limit : undefined;
+  }
+
   function drawScatter(trace, cells) {
     const point = (c) => ({ x: c.real_time, y: c.peak_bytes / 1048576, name: c.composition, cell: c });
     const front = trace.pareto_front.map((name) => cells.find((c) => c.composition === name)).filter(Boolean);
     const others = comparable(cells).filter((c) => !trace.pareto_front.includes(c.composition));
     const of = (role) => others.filter((c) => c.role === role).map(point);
+    const peak = (c) => c.peak_bytes / 1048576;
+    const limit = noteBeyond("scatter-note", comparable(cells), peak, roof(comparable(cells).map(peak)));
     draw("scatter", {
       type: "scatter",
       data: {
@@ -126,7 +139,7 @@
         namedPoints: !narrow(),
         scales: {
           x: axis("nanoseconds an operation", { type: "logarithmic" }),
-          y: axis("peak memory, MiB", { type: "logarithmic" }),
+          y: axis("peak memory, MiB", { max: limit, grace: "12%" }),
         },
         plugins: { tooltip: { callbacks: { label: (item) => `${item.raw.name}: ${item.raw.x.toFixed(1)} ns, ${item.raw.y.toFixed(2)} MiB` } } },
       },
@@ -157,12 +170,14 @@
 
   function drawRun(trace, cells) {
     const seen = cells.filter((c) => c.memory_over_run);
-    const x = axis("operations", { type: "linear", max: trace.operations, ticks: { maxTicksLimit: 6, callback: (v) => v >= 1000 ? v / 1000 + "k" : v } });
+    const x = axis("operations", { type: "linear", max: trace.operations, ticks: { maxTicksLimit: narrow() ? 4 : 6, callback: (v) => v >= 1000 ? Math.round(v / 1000) + "k" : v } });
     const live = seen.length ? [{ label: "live in the program", data: seen[0].memory_over_run.map((s) => ({ x: s.operation, y: s.live_bytes / 1048576 })), borderColor: css("--ink"), borderDash: [5, 4], borderWidth: 1.5, pointRadius: 0 }] : [];
+    const most = (c) => Math.max(...c.memory_over_run.map((s) => s.held_bytes)) / 1048576;
+    const limit = noteBeyond("memory-note", seen, most, roof(seen.map(most)));
     draw("memory", {
       type: "line",
       data: { datasets: live.concat(seen.map((c, i) => line(c, i, c.memory_over_run.map((s) => ({ x: s.operation, y: s.held_bytes / 1048576 }))))) },
-      options: { parsing: false, interaction: { mode: "nearest", intersect: false }, scales: { x, y: axis("MiB", { beginAtZero: true }) } },
+      options: { parsing: false, interaction: { mode: "nearest", intersect: false }, scales: { x, y: axis("MiB", { beginAtZero: true, max: limit }) } },
     });
     const telling = seen.filter((c) => c.memory_over_run.some((s) => s.fragmentation !== null));
     draw("fragmentation", {
