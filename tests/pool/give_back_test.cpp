@@ -26,6 +26,8 @@
 #include "support/address_space.hpp"
 #include "support/misuse_log.hpp"
 #include "support/random.hpp"
+#include "support/sanitizers.hpp"
+#include "support/skip.hpp"
 
 using namespace palloc;
 
@@ -67,6 +69,8 @@ void fill(address block, std::uint64_t bytes) {
 BOOST_AUTO_TEST_SUITE(give_back)
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(after_a_peak_one_call_leaves_next_to_nothing, Pool, pools) {
+    if (test::is_sanitized)
+        test::skip("a sanitizer's memory is resident as well");
     Pool pool({.growth = growth_policy::geometric(mebibyte, 64 * mebibyte)}, {},
               backing_of<Pool>());
     const std::uint64_t before = test::resident_pages();
