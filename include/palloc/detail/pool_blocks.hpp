@@ -136,7 +136,42 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
             return result<window>(fail(errc::not_ours));
         if (!c->where.contains(part))
             return result<window>(fail(errc::past_the_end));
-        return protection_.open_window(backing_, c->source, c->state, part);
+        auto opened = protection_.open_window(backing_, c->source, c->state, part);
+        if constexpr (requires(const window& w) { w.changes(); })
+            if (opened)
+                notify({.what = event::kind::open_window,
+                        .where = part,
+                        .asked = opened->changes()});
+        return opened;
+    }
+
+    /// @brief What `f(protection, backing, region, state)` answers for the chunk that contains
+    /// `place`: what a protection can do beyond its concept.
+    /// @par Errors  `not_ours`, those of `f`
+    template <class F>
+    [[nodiscard]] auto with_area(address place, F&& f) noexcept
+        -> decltype(f(std::declval<Protection&>(), std::declval<Backing&>(),
+                      std::declval<typename Backing::region&>(),
+                      std::declval<typename Protection::area_state&>())) {
+        chunk* const c = table_.find(place);
+        if (c == nullptr) [[unlikely]]
+            return fail(errc::not_ours);
+        return f(protection_, backing_, c->source, c->state);
+    }
+
+    /// @brief The block that `place` lies in.
+    /// @par Errors  `not_ours`, `not_a_block`: the place is free
+    /// @par Complexity  that of `find`, and O(block / 64)
+    [[nodiscard]] result<range> block_around(address place) const noexcept
+        requires bitmap_knows_blocks<Bitmap>
+    {
+        const chunk* const c = table_.find(place);
+        if (c == nullptr)
+            return fail(errc::not_ours);
+        const auto run = c->map.block_at(granule_.index(place - c->where.base));
+        if (!run)
+            return fail(errc::not_a_block);
+        return bytes_of(*c, *run);
     }
 
     /// @brief Bytes that a block of `bytes` bytes may use; 2^64 - 1 where that would overflow.

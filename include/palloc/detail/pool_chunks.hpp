@@ -74,13 +74,14 @@ class pool_chunks {
         return added.map([](const chunk* fresh) { return fresh->where; });
     }
 
-    /// @brief Maps a chunk of at least `bytes` bytes, as the newest.
+    /// @brief Maps a chunk of at least `bytes` bytes, inside `within`, as the newest.
     /// @par Errors  `over_limit`, those of the backing and the metadata provider; nothing changed.
-    [[nodiscard]] result<range> grow(std::uint64_t bytes, const attributes& wished = {}) noexcept
+    [[nodiscard]] result<range> grow(std::uint64_t bytes, const attributes& wished = {},
+                                     range within = anywhere) noexcept
         requires backing_can_map<Backing>
     {
         const locked_if<is_concurrent> lock(growing_);
-        const auto grown = map_chunk(bytes, bytes, 1, anywhere, wished);
+        const auto grown = map_chunk(bytes, bytes, 1, within, wished);
         return grown.map([](const chunk* fresh) { return fresh->where; });
     }
 
@@ -106,6 +107,20 @@ class pool_chunks {
             [this](chunk& c) { retire(c); });
         front_ = table_.newest_open(table_.size());
         return before - mapped_bytes();
+    }
+
+    /// @brief Gives the chunk that contains `place` back, if no block lives there. Answers whether.
+    /// @par Complexity  O(chunks)
+    bool release_empty_chunk(address place) noexcept
+        requires(!is_concurrent)
+    {
+        chunk* const gone = table_.find(place);
+        if (gone == nullptr || !is_empty(*gone) || !reusable(*gone))
+            return false;
+        spare_ = spare_ == gone ? nullptr : spare_;
+        table_.remove_if([gone](chunk& c) { return &c == gone; }, [this](chunk& c) { retire(c); });
+        front_ = table_.newest_open(table_.size());
+        return true;
     }
 
     // ---------------------------------------------------------------- queries
