@@ -19,6 +19,8 @@
 #pragma once
 
 #include <palloc/algorithms/first_fit.hpp>
+#include <palloc/backings/either.hpp>
+#include <palloc/backings/memfd.hpp>
 #include <palloc/backings/mmap.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/indexed.hpp>
@@ -26,57 +28,63 @@
 #include <palloc/core/error.hpp>
 #include <palloc/core/layout.hpp>
 #include <palloc/core/permissions.hpp>
-#include <palloc/core/process.hpp>
 #include <palloc/core/range.hpp>
 #include <palloc/granularities/static_granule.hpp>
 #include <palloc/perm_alloc/allocation.hpp>
 #include <palloc/perm_alloc/detail/arenas.hpp>
-#include <palloc/perm_alloc/detail/edit.hpp>
 #include <palloc/perm_alloc/detail/fork_lock.hpp>
+#include <palloc/perm_alloc/detail/perm_core.hpp>
 #include <palloc/perm_alloc/options.hpp>
 #include <palloc/pool.hpp>
 #include <palloc/protections/write_xor_execute.hpp>
 
-#include <concepts>
-#include <cstddef>
+#include <cerrno>
 #include <cstdint>
-#include <cstring>
 #include <optional>
-#include <span>
 #include <utility>
 
 namespace palloc::inline v0 {
+
+namespace detail {
+
+template <class Backing, class... Observers>
+using perm_pool = pool<static_granule<64>, arenas<Backing>, boundary<indexed>, first_fit,
+                       write_xor_execute, Observers...>;
+
+} // namespace detail
 
 /// @tparam Backing    has two views of its memory, or can at least change permissions
 /// @tparam Observers  who is told
 template <backing_can_map Backing, pool_observer... Observers>
     requires memory_may_be_touched<Backing>
-class basic_perm_alloc {
+class basic_perm_alloc
+    : public detail::perm_core<basic_perm_alloc<Backing, Observers...>,
+                               detail::perm_pool<Backing, Observers...>> {
+    using base = detail::perm_core<basic_perm_alloc, detail::perm_pool<Backing, Observers...>>;
+
   public:
-    using pool_type = pool<static_granule<64>, detail::arenas<Backing>, boundary<indexed>,
-                           first_fit, write_xor_execute, Observers...>;
-    using allocation = perm_allocation<basic_perm_alloc>;
-    using writer = code_writer<basic_perm_alloc>;
+    using typename base::allocation;
+    using typename base::pool_type;
+    using typename base::writer;
 
     static constexpr std::uint64_t granule_bytes = 64;
 
+    /// @brief Empty; cannot fail, as nothing is mapped yet.
     explicit basic_perm_alloc(const perm_options& options = {}, Backing backing = Backing(),
                               Observers... observers)
-        : options_(options),
-          pool_({.name = options.name,
-                 .growth = growth_policy::refill(options.arena_bytes),
-                 .cap_bytes = options.cap_bytes,
-                 .within = options.within,
-                 .gives_back_empty_chunks = true,
-                 .on_misuse = options.on_misuse,
-                 .metadata = options.metadata},
-                static_granule<granule_bytes>(),
-                detail::arenas<Backing>(std::move(backing), options.arena_bytes,
-                                        options.cap_bytes == ~std::uint64_t{0}),
-                first_fit(), write_xor_execute(options.metadata, options.require),
-                std::move(observers)...) {}
-    basic_perm_alloc(const basic_perm_alloc&) = delete;
-    basic_perm_alloc& operator=(const basic_perm_alloc&) = delete;
+        : base(options,
+               pool_options{.name = options.name,
+                            .growth = growth_policy::refill(options.arena_bytes),
+                            .cap_bytes = options.cap_bytes,
+                            .within = options.within,
+                            .gives_back_empty_chunks = true,
+                            .on_misuse = options.on_misuse,
+                            .metadata = options.metadata},
+               static_granule<granule_bytes>(),
+               detail::arenas<Backing>(std::move(backing), options.arena_bytes,
+                                       options.cap_bytes == ~std::uint64_t{0}),
+               first_fit(), write_xor_execute(options.metadata, options.require),
+               std::move(observers)...) {}
 
     // ---------------------------------------------------------------- blocks
 
@@ -91,16 +99,16 @@ class basic_perm_alloc {
         pool_.protection().look_at_process();
         if (wanted.owns_pages || wanted.deferred)
             return allocate_alone(wanted);
-        const auto block = pool_.allocate(for_pool(wanted));
+        const auto block = place([&] { return pool_.allocate(for_pool(wanted)); }, wanted.allowed);
         if (!block) [[unlikely]]
             return tl::unexpected(block.error());
         const range where{*block, align_up(wanted.bytes, granule_bytes)};
         if (unwiped_ || writable(wanted.allowed))
-            if (const auto clean = hand_out(where); !clean) {
+            if (const auto clean = this->hand_out(where); !clean) {
                 (void)pool_.deallocate(where.base, where.bytes);
                 return tl::unexpected(clean.error());
             }
-        return allocation(*this, where);
+        return made(where);
     }
     /// @brief The same in the order of the RFC: where, how much, what for.
     [[nodiscard]] result<allocation> allocate(range within, std::uint64_t bytes,
@@ -122,7 +130,9 @@ class basic_perm_alloc {
         if (!released) [[unlikely]]
             return released;
         edits_.forget(gone.where());
-        return reclaim(gone.where());
+        if (!pool_.release_empty_chunk_if(gone.address(), is_alone))
+            this->reclaim(gone.where());
+        return {};
     }
 
     /// @brief Gives the end of a block back; the beginning stays as it is.
@@ -140,14 +150,16 @@ class basic_perm_alloc {
         if (!alone)
             return fail(errc::not_supported);
         pool_.protection().look_at_process();
-        if (owns_pages(block.address()))
+        const auto* const arena = pool_.find(block.address());
+        if (arena != nullptr && arena->state.alone)
             return fail(errc::not_supported);
         if (const auto done = pool_.resize(block.address(), block.size(), kept); !done)
             return done;
         const range tail{block.address() + kept, block.size() - kept};
         edits_.forget(tail);
-        block.where_.bytes = kept;
-        return reclaim(tail);
+        block = made({block.address(), kept});
+        this->reclaim(tail);
+        return {};
     }
 
     /// @brief The block that contains `place`; none where no block does.
@@ -155,7 +167,7 @@ class basic_perm_alloc {
     [[nodiscard]] allocation find(address place) noexcept {
         const detail::fork_guard alone(lock_);
         const auto where = alone ? pool_.block_around(place) : fail(errc::not_supported);
-        return where ? allocation(*this, *where) : allocation();
+        return where ? made(*where) : allocation();
     }
 
     /// @brief Why `wanted` would fail now, and how much room there was.
@@ -238,8 +250,7 @@ class basic_perm_alloc {
         }
         result<void> deallocate(address block, std::uint64_t bytes,
                                 std::uint64_t /*alignment*/ = 1) noexcept {
-            return owner_->free(
-                allocation(*owner_, {block, align_up(bytes, granule_bytes)}));
+            return owner_->free(owner_->made({block, align_up(bytes, granule_bytes)}));
         }
         [[nodiscard]] bool owns(address place) noexcept {
             const detail::fork_guard alone(owner_->lock_);
@@ -252,10 +263,84 @@ class basic_perm_alloc {
     [[nodiscard]] data_blocks data() noexcept { return data_blocks(*this); }
 
   private:
-    friend allocation;
-    friend writer;
+    using base::edits_;
+    using base::lock_;
+    using base::options_;
+    using base::pool_;
+    using base::statistics_;
+    using base::unwiped_;
+    using chunk = typename pool_type::chunk;
 
-#include <palloc/perm_alloc/detail/never.hpp>
+    [[nodiscard]] static typename pool_type::request for_pool(const perm_request& wanted) noexcept {
+        return {.bytes = wanted.bytes,
+                .alignment = wanted.alignment,
+                .within = wanted.within,
+                .wished = {.wanted = wanted.allowed}};
+    }
+    [[nodiscard]] allocation made(range where) noexcept { return this->handle(where); }
+    [[nodiscard]] static bool is_alone(const chunk& c) noexcept { return c.state.alone; }
+
+    /// Asks for a place; where the better of two backings turns out not to work here, once more of
+    /// the other.
+    template <class Ask>
+    [[nodiscard]] auto place(Ask&& ask, permissions wanted) noexcept -> decltype(ask()) {
+        if constexpr (requires { pool_.backing().prefer_first(true); }) {
+            // Data needs no second view, and a child of fork gets its own copy of it.
+            pool_.backing().prefer_first(has_two_views_ && !writable(wanted));
+            auto got = ask();
+            if (got || !has_two_views_ || !is_denial(got.error()) || writable(wanted)) [[likely]]
+                return got;
+            pool_.backing().prefer_first(false);
+            auto other = ask();
+            has_two_views_ = !other;
+            return other ? std::move(other) : std::move(got);
+        } else {
+            return ask();
+        }
+    }
+    [[nodiscard]] static bool is_denial(error why) noexcept {
+        return why.code == errc::not_supported ||
+               (why.code == errc::os_failure &&
+                (why.os_code == EACCES || why.os_code == EPERM || why.os_code == ENOSYS));
+    }
+
+    /// A block that is all of an arena.
+    [[nodiscard]] result<allocation> allocate_alone(const perm_request& wanted) noexcept {
+        if (wanted.bytes == 0)
+            return fail(errc::zero_size);
+        const std::uint64_t page = pool_.backing().page_bytes();
+        if (!is_power_of_two(wanted.alignment) || wanted.alignment > page)
+            return fail(errc::bad_alignment);
+        const auto bytes = checked_align_up(wanted.bytes, page);
+        if (!bytes)
+            return fail(errc::too_large);
+        const write_xor_execute::attributes wished{
+            .wanted = wanted.allowed, .alone = true, .deferred = wanted.deferred};
+        pool_.backing().exact(true);
+        const auto arena = place(
+            [&] {
+                return pool_.grow(*bytes, wished,
+                                  wanted.within == anywhere ? options_.within : wanted.within);
+            },
+            executable(wanted.allowed) ? wanted.allowed : permissions::read);
+        pool_.backing().exact(false);
+        if (!arena)
+            return tl::unexpected(arena.error());
+        const auto block = pool_.allocate({.bytes = *bytes, .within = *arena, .wished = wished});
+        if (block && executable(wanted.allowed))
+            if (const auto clean = this->fill({*block, *bytes}); !clean) {
+                (void)pool_.deallocate(*block, *bytes);
+                (void)pool_.release_empty_chunk_if(*block, is_alone);
+                return tl::unexpected(clean.error());
+            }
+        return block.map([&](address at) { return made({at, *bytes}); });
+    }
+
+    bool has_two_views_ = true;
 };
+
+/// @brief With two views of its memory where the system allows that, else with permissions that
+/// flip.
+using perm_alloc = basic_perm_alloc<either<memfd, mmap_backing>>;
 
 } // namespace palloc::inline v0

@@ -200,43 +200,74 @@ result<void> memfd::replace_view(region& it, permissions allowed) noexcept {
             it.view_ = allowed;
         });
     }
-    const auto placed = writable(allowed) ? place_writable(it) : place_reading(it, allowed);
+    const auto placed =
+        writable(allowed) ? place_writable(it, it.where_) : place_reading(it, it.where_, allowed);
     if (placed)
         it.view_ = allowed;
     return placed;
 }
 
+result<void> memfd::replace_view(region& it, range part, permissions allowed) noexcept {
+    if (!os::are_pages_of(it.where_, part))
+        return fail(errc::bad_argument);
+    if (!os::is_generation(it.generation_))
+        return fail(errc::not_supported);
+    if (it.sealed_)
+        return protect(it, part, allowed);
+    const auto placed =
+        writable(allowed) ? place_writable(it, part) : place_reading(it, part, allowed);
+    if (placed && writable(allowed)) // a child has some of it at most
+        it.view_ = allowed;
+    return placed;
+}
+
+result<void> memfd::forbid_other_writers(region& it) noexcept {
+    constexpr int future_write = 0x10; // F_SEAL_FUTURE_WRITE, 5.1
+    if (!os::is_generation(it.generation_))
+        return fail(errc::not_supported);
+    auto done =
+        os::add_seals(it.file_, future_write | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    if (!done && done.error().os_code == EINVAL)
+        return fail(errc::not_supported, EINVAL);
+    return done;
+}
+
 /// @brief One call to the system puts the new view where the old one was: nothing to undo.
-result<void> memfd::place_reading(const region& it, permissions allowed) noexcept {
+result<void> memfd::place_reading(const region& it, range part, permissions allowed) noexcept {
     const auto reopened = open_reader(it.file_);
     if (!reopened)
         return tl::unexpected(reopened.error());
     const scoped_file reader(*reopened);
     const bool absent = options_.in_child == fork_treatment::absent;
-    const range where = it.where_;
-    const auto base = os::map(absent ? 0 : where.base, where.bytes, os::protection_of(allowed),
-                              MAP_SHARED | (absent ? 0 : MAP_FIXED), reader.get());
+    const auto base = os::map(absent ? 0 : part.base, part.bytes, os::protection_of(allowed),
+                              MAP_SHARED | (absent ? 0 : MAP_FIXED), reader.get(),
+                              static_cast<off_t>(part.base - it.where_.base));
     if (!base)
         return tl::unexpected(base.error());
     if (!absent)
         return {};
-    scoped_view view({*base, where.bytes});
-    return os::advise(view.get(), MADV_DONTFORK).and_then([&] { return move_over(view, where); });
+    scoped_view view({*base, part.bytes});
+    return os::advise(view.get(), MADV_DONTFORK).and_then([&] { return move_over(view, part); });
 }
 
 /// @brief The new view is made ready elsewhere, so that no child has it, and moved over the old
-/// one.
-result<void> memfd::place_writable(const region& it) noexcept {
+/// one. The alias is such a view: it only has to be shown once more.
+result<void> memfd::place_writable(const region& it, range part) noexcept {
+    const std::uint64_t offset = part.base - it.where_.base;
+    if (it.alias_ != 0)
+        return os::remap({it.alias_ + offset, 0}, part.bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
+                         part.base)
+            .map([](address) noexcept {});
     const bool shared = options_.in_child == fork_treatment::shared;
-    const auto base =
-        os::map(0, it.where_.bytes, shared ? read_write : PROT_NONE, MAP_SHARED, it.file_);
+    const auto base = os::map(0, part.bytes, shared ? read_write : PROT_NONE, MAP_SHARED, it.file_,
+                              static_cast<off_t>(offset));
     if (!base)
         return tl::unexpected(base.error());
-    scoped_view view({*base, it.where_.bytes});
+    scoped_view view({*base, part.bytes});
     if (!shared)
         if (const auto ours = make_writable_here_only(view.get()); !ours)
             return ours;
-    return move_over(view, it.where_);
+    return move_over(view, part);
 }
 
 result<void> memfd::seal(region& it) noexcept {

@@ -29,7 +29,7 @@ inline constexpr std::byte trap_byte{0};
 [[nodiscard]] result<void> synchronise_instructions(range changed) noexcept;
 
 /// @brief A number that is another one in every child of a fork, however it was forked, and never
-/// changes within a process.
+/// changes within a process; 0 where the system cannot tell.
 /// @par Complexity  a load
 /// @par Thread safety  any thread
 [[nodiscard]] std::uint64_t process_generation() noexcept;

@@ -109,13 +109,15 @@ class pool_chunks {
         return before - mapped_bytes();
     }
 
-    /// @brief Gives the chunk that contains `place` back, if no block lives there. Answers whether.
+    /// @brief Gives the chunk that contains `place` back, if no block lives there and `may_go`.
+    /// Answers whether.
     /// @par Complexity  O(chunks)
-    bool release_empty_chunk(address place) noexcept
+    template <std::predicate<const chunk&> MayGo>
+    bool release_empty_chunk_if(address place, MayGo&& may_go) noexcept
         requires(!is_concurrent)
     {
         chunk* const gone = table_.find(place);
-        if (gone == nullptr || !is_empty(*gone) || !reusable(*gone))
+        if (gone == nullptr || !is_empty(*gone) || !reusable(*gone) || !may_go(*gone))
             return false;
         spare_ = spare_ == gone ? nullptr : spare_;
         table_.remove_if([gone](chunk& c) { return &c == gone; }, [this](chunk& c) { retire(c); });

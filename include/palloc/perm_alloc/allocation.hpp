@@ -19,6 +19,13 @@
 
 namespace palloc::inline v0 {
 
+namespace detail {
+
+template <class Self, class Pool>
+class perm_core;
+
+} // namespace detail
+
 /// @brief Edits part of an allocation in private; nothing of it is seen before `commit`.
 ///
 /// What a commit makes live are the bytes that were changed since the writer was opened, and no
@@ -70,11 +77,11 @@ class code_writer {
     [[nodiscard]] result<void> commit() noexcept {
         if (edit_ == nullptr)
             return fail(errc::bad_argument);
-        return owner_->commit_all({&edit_, 1});
+        return owner_->commit_one(edit_);
     }
     /// @brief The same for several writers of one allocator: all or none, and the cores are
     /// synchronised once.
-    [[nodiscard]] static result<void> commit(std::span<code_writer*> writers) noexcept {
+    [[nodiscard]] static result<void> commit(std::span<code_writer* const> writers) noexcept {
         Owner* owner = nullptr;
         for (const code_writer* each : writers) {
             if (each->edit_ == nullptr || (owner != nullptr && owner != each->owner_))
@@ -91,7 +98,8 @@ class code_writer {
     }
 
   private:
-    friend Owner;
+    template <class, class>
+    friend class detail::perm_core;
     code_writer(Owner& owner, detail::edit& it) noexcept : owner_(&owner), edit_(&it) {}
 
     Owner* owner_;
@@ -178,6 +186,8 @@ class perm_allocation {
 
   private:
     friend Owner;
+    template <class, class>
+    friend class detail::perm_core;
     perm_allocation(Owner& owner, range where) noexcept : owner_(&owner), where_(where) {}
 
     [[nodiscard]] result<void> part(std::uint64_t offset, std::uint64_t bytes) const noexcept {

@@ -20,13 +20,12 @@
 #include <palloc/concepts/protection.hpp>
 #include <palloc/core/bits.hpp>
 #include <palloc/core/error.hpp>
-#include <palloc/core/layout.hpp>
+#include <palloc/core/fork_treatment.hpp>
 #include <palloc/core/permissions.hpp>
 #include <palloc/core/process.hpp>
 #include <palloc/core/range.hpp>
 #include <palloc/protections/detail/twin_area.hpp>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -49,12 +48,20 @@ class write_xor_execute {
     using area_state = detail::twin_area;
     using window = detail::twin_window;
 
+    /// @brief Whether pages of an area can have permissions of their own.
+    template <class Backing>
+    static constexpr bool shows_parts =
+        backing_replaces_parts_of_views<Backing> || backing_can_change_permissions<Backing>;
+
     /// @param metadata  what the bits are kept in
-    explicit write_xor_execute(metadata_ref metadata = standard_metadata()) noexcept
-        : metadata_(metadata) {}
+    /// @param required  areas of code with less are refused
+    explicit write_xor_execute(metadata_ref metadata = standard_metadata(),
+                               strength required = strength::none) noexcept
+        : metadata_(metadata), required_(required) {}
 
     /// @brief Gives an area its permission.
-    /// @par Errors  those of the backing and the metadata provider; all is as it was.
+    /// @par Errors  `not_supported`: not with the required strength; those of the backing and the
+    ///   metadata provider. All is as it was.
     template <backing_provider Backing>
     [[nodiscard]] result<void> open_area(Backing& b, typename Backing::region& region,
                                          area_state& s, const attributes& wished) noexcept {
@@ -63,22 +70,24 @@ class write_xor_execute {
              .wanted = wished.wanted,
              .alone = wished.alone,
              .deferred = wished.deferred,
+             .flips = !backing_has_two_views<Backing>,
+             .is_private = is_private(b, region),
              .generation = process_generation()};
         generation_ = s.generation;
-        if (const auto taken = take_books(s); !taken)
-            return taken;
-        auto done = result<void>{};
-        if (!writable(s.wanted) && s.wanted != permissions::none)
+        auto done = take_books(s);
+        if (done && (s.alone || s.wanted == permissions::read || executable(s.wanted)))
             done = open_alias(b, region, s);
+        if (done && achieved(s) < required_)
+            done = fail(errc::not_supported);
         if (done)
             done = first_view(b, region, s);
-        if (!done) {
-            if constexpr (backing_has_two_views<Backing>)
-                if (s.alias != 0)
-                    (void)b.close_alias(region);
-            give_back_books(s);
-            s = {};
-        }
+        if (done)
+            return done;
+        if constexpr (backing_has_two_views<Backing>)
+            if (s.alias != 0)
+                (void)b.close_alias(region);
+        give_back_books(s);
+        s = {};
         return done;
     }
 
@@ -95,10 +104,10 @@ class write_xor_execute {
 
     [[nodiscard]] bool admits(const area_state& s, const attributes& wished) const noexcept {
         return s.wanted == wished.wanted && s.alone == wished.alone &&
-               s.deferred == wished.deferred && s.generation == generation_;
+               s.deferred == wished.deferred && !is_closed(s);
     }
     [[nodiscard]] release_action on_release(const area_state& s) const noexcept {
-        return s.generation == generation_ ? release_action::reuse : release_action::keep_dead;
+        return is_closed(s) ? release_action::keep_dead : release_action::reuse;
     }
     [[nodiscard]] strength achieved(const area_state& s) const noexcept {
         return s.flips ? strength::write_or_execute : strength::write_xor_execute;
@@ -107,20 +116,25 @@ class write_xor_execute {
     /// @brief Notices that this process is the child of a fork.
     void look_at_process() noexcept { generation_ = process_generation(); }
 
+    /// @brief Whether windows onto the area can be opened in this process.
+    /// @par Errors  `is_protected` in the child of a fork
+    [[nodiscard]] result<void> may_write(const area_state& s) const noexcept {
+        return is_closed(s) ? fail(errc::is_protected) : result<void>{};
+    }
+
     /// @brief Opens a window onto part of an area. Over two views any number may be open.
     /// @par Errors  `is_protected` in the child of a fork; those of the backing; nothing changed.
     template <backing_provider Backing>
     [[nodiscard]] result<window> open_window(Backing& b, typename Backing::region& region,
                                              area_state& s, range part) noexcept {
-        if (s.generation != generation_)
+        if (is_closed(s))
             return fail(errc::is_protected);
         if (const auto ready = prepare(b, region, s, part); !ready)
             return tl::unexpected(ready.error());
         if (s.all_allowed(part, permissions::read_write))
             return window(part);
-        if (!s.flips)
-            if (const auto there = open_alias(b, region, s); !there)
-                return tl::unexpected(there.error());
+        if (const auto there = open_alias(b, region, s); !there)
+            return tl::unexpected(there.error());
         if (!s.flips)
             return window({s.alias + (part.base - s.where.base), part.bytes});
         if constexpr (backing_can_change_permissions<Backing>)
@@ -133,7 +147,7 @@ class write_xor_execute {
     template <backing_provider Backing>
     [[nodiscard]] result<void> prepare(Backing& b, typename Backing::region& region, area_state& s,
                                        range part) noexcept {
-        if constexpr (backing_can_change_permissions<Backing>) {
+        if constexpr (shows_parts<Backing>) {
             if (!s.has_steps() || part.bytes == 0)
                 return {};
             const std::size_t last = s.step_of(part.base + part.bytes - 1);
@@ -150,14 +164,15 @@ class write_xor_execute {
     /// @brief Changes what may be done to whole pages of an area that has one block; contents stay.
     /// @par Errors  `not_supported` unless the area is `alone`; `is_protected` in the child of a
     ///   fork; those of the backing; nothing changed.
-    template <backing_can_change_permissions Backing>
+    template <backing_provider Backing>
+        requires shows_parts<Backing>
     [[nodiscard]] result<void> change(Backing& b, typename Backing::region& region, area_state& s,
                                       range pages, permissions allowed) noexcept {
         if (!s.alone)
             return fail(errc::not_supported);
-        if (s.generation != generation_)
+        if (is_closed(s))
             return fail(errc::is_protected);
-        if (const auto done = b.protect(region, pages, allowed); !done)
+        if (const auto done = show(b, region, s, pages, allowed); !done)
             return done;
         s.set_allowed(pages, allowed);
         return {};
@@ -169,10 +184,10 @@ class write_xor_execute {
     template <backing_provider Backing>
     [[nodiscard]] result<void> reveal(Backing& b, typename Backing::region& region,
                                       area_state& s) noexcept {
-        if constexpr (backing_can_change_permissions<Backing>)
+        if constexpr (shows_parts<Backing>)
             for (range run = s.next_pending(s.where.base); run.bytes != 0;
                  run = s.next_pending(run.base + run.bytes)) {
-                if (const auto done = b.protect(region, run, s.wanted); !done)
+                if (const auto done = show(b, region, s, run, s.wanted); !done)
                     return done;
                 s.set_allowed(run, s.wanted);
             }
@@ -192,6 +207,18 @@ class write_xor_execute {
                                 s.book_bytes());
     }
 
+    template <class Backing>
+    [[nodiscard]] static bool is_private(const Backing& b,
+                                         const typename Backing::region& region) noexcept {
+        if constexpr (requires { b.in_child(region); })
+            return b.in_child(region) == fork_treatment::copied;
+        else
+            return !backing_has_two_views<Backing>;
+    }
+    [[nodiscard]] bool is_closed(const area_state& s) const noexcept {
+        return s.generation != generation_ && !s.is_private;
+    }
+
     /// Where there can be no second view, the area is one whose permissions flip.
     template <backing_provider Backing>
     [[nodiscard]] result<void> open_alias(Backing& b, typename Backing::region& region,
@@ -200,63 +227,67 @@ class write_xor_execute {
             return {};
         if constexpr (backing_has_two_views<Backing>) {
             const auto alias = b.open_alias(region);
-            if (alias) {
-                s.alias = *alias;
+            if (!alias && backing_can_change_permissions<Backing> &&
+                alias.error().code == errc::not_supported) {
+                s.flips = true;
                 return {};
             }
-            if (!backing_can_change_permissions<Backing> ||
-                alias.error().code != errc::not_supported)
+            if (!alias)
                 return tl::unexpected(alias.error());
+            s.alias = *alias;
+            if constexpr (backing_can_forbid_writers<Backing>)
+                if (const auto done = b.forbid_other_writers(region);
+                    !done && done.error().code != errc::not_supported)
+                    return done;
         }
-        s.flips = true;
         return {};
+    }
+
+    /// What may be done to part of the main view.
+    template <backing_provider Backing>
+    [[nodiscard]] static result<void> show(Backing& b, typename Backing::region& region,
+                                           const area_state& s, range part,
+                                           permissions allowed) noexcept {
+        if constexpr (backing_replaces_parts_of_views<Backing>)
+            if (!s.flips)
+                return b.replace_view(region, part, allowed);
+        if constexpr (backing_can_change_permissions<Backing>)
+            return b.protect(region, part, allowed);
+        else
+            return b.replace_view(region, allowed); // all of it
     }
 
     /// What cannot be executed here is found out now, not when code is there.
     template <backing_provider Backing>
-    [[nodiscard]] result<void> first_view(Backing& b, typename Backing::region& region,
-                                          area_state& s) noexcept {
-        if (auto done = view_all(b, region, s, s.wanted); !done)
-            return done;
-        if constexpr (backing_can_change_permissions<Backing>)
-            if (s.has_steps() || s.deferred)
-                if (auto done = view_all(b, region, s, permissions::none); !done)
-                    return done;
-        s.flips = s.flips || !backing_has_two_views<Backing>;
-        return {};
-    }
-    template <backing_provider Backing>
-    [[nodiscard]] static result<void> view_all(Backing& b, typename Backing::region& region,
-                                               const area_state& s, permissions allowed) noexcept {
-        if (s.wanted == permissions::read_write && !s.deferred)
-            return {}; // as it is from birth
-        if constexpr (backing_has_two_views<Backing>)
-            if (!s.flips)
-                return b.replace_view(region, allowed);
-        if constexpr (backing_can_change_permissions<Backing>)
-            return b.protect(region, s.where, allowed);
-        return fail(errc::not_supported);
+    [[nodiscard]] static result<void> first_view(Backing& b, typename Backing::region& region,
+                                                 const area_state& s) noexcept {
+        auto done = result<void>{};
+        if (s.wanted != permissions::read_write)
+            done = show(b, region, s, s.where, s.wanted);
+        if (done && shows_parts<Backing> && (s.has_steps() || s.deferred))
+            done = show(b, region, s, s.where, permissions::none);
+        return done;
     }
 
-    template <backing_can_change_permissions Backing>
+    template <backing_provider Backing>
     [[nodiscard]] static result<void> make_ready(Backing& b, typename Backing::region& region,
                                                  area_state& s, std::size_t step) noexcept {
         const range bytes = s.bytes_of_step(step);
         if (s.flips)
-            if (const auto open = b.protect(region, bytes, permissions::read_write); !open)
+            if (const auto open = show(b, region, s, bytes, permissions::read_write); !open)
                 return open;
         if constexpr (memory_may_be_touched<Backing>)
-            std::memset(
-                reinterpret_cast<void*>(s.flips ? bytes.base
-                                                : s.alias + (bytes.base - s.where.base)),
-                static_cast<int>(trap_byte), bytes.bytes);
-        if (const auto shown = b.protect(region, bytes, s.wanted); !shown)
+            std::memset(reinterpret_cast<void*>(
+                            s.flips ? bytes.base : s.alias + (bytes.base - s.where.base)),
+                        static_cast<int>(trap_byte), bytes.bytes);
+        if (const auto shown = show(b, region, s, bytes, s.wanted); !shown)
             return shown;
         s.set_ready(step);
         return {};
     }
 
     metadata_ref metadata_;
+    strength required_;
     std::uint64_t generation_ = process_generation();
 };
 

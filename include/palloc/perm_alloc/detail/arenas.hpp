@@ -46,6 +46,20 @@ class arenas : public backing_decorator<arenas<Backing>, Backing> {
         return base::map(wanted);
     }
 
+    [[nodiscard]] auto in_child(const region& it) const noexcept
+        requires requires(const Backing& b) { b.in_child(it); }
+    {
+        return this->inner_.in_child(it);
+    }
+
+    /// @brief Whether regions are to be of the better one of two backings.
+    /// @pre  There are two.
+    void prefer_first(bool wished) noexcept
+        requires requires(Backing& b) { b.prefer_first(true); }
+    {
+        this->inner_.prefer_first(wished);
+    }
+
     /// @brief Whether regions are to be no larger than asked for.
     void exact(bool wished) noexcept { exact_ = wished; }
 

@@ -30,6 +30,7 @@ struct twin_area {
     bool alone = false;
     bool deferred = false;
     bool flips = false;           ///< has no alias; its own pages become writable
+    bool is_private = false;      ///< a child of fork has its own copy
     address alias = 0;            ///< of where.base; 0: not open
     std::uint64_t generation = 0; ///< of the process that may write
     std::uint64_t ready = 0;      ///< a bit for each of at most 64 steps
@@ -114,6 +115,17 @@ struct twin_area {
         const std::size_t last = page_of(part.base + part.bytes - 1);
         for (std::size_t i = page_of(part.base); i <= last; ++i)
             if (allowed_on(i) != wished)
+                return false;
+        return true;
+    }
+    [[nodiscard]] bool all_readable(range part) const noexcept {
+        if (has_steps())
+            for (std::size_t i = step_of(part.base); i <= step_of(part.base + part.bytes - 1); ++i)
+                if (!is_ready(i))
+                    return false;
+        const std::size_t last = page_of(part.base + part.bytes - 1);
+        for (std::size_t i = page_of(part.base); i <= last; ++i)
+            if (!readable(allowed_on(i)))
                 return false;
         return true;
     }
