@@ -23,7 +23,7 @@
 #include <palloc/backings/memfd.hpp>
 #include <palloc/backings/mmap.hpp>
 #include <palloc/bitmaps/boundary.hpp>
-#include <palloc/bitmaps/indexed.hpp>
+#include <palloc/bitmaps/hinted.hpp>
 #include <palloc/core/address_space.hpp>
 #include <palloc/core/error.hpp>
 #include <palloc/core/layout.hpp>
@@ -48,7 +48,7 @@ namespace palloc::inline v0 {
 namespace detail {
 
 template <class Backing, class... Observers>
-using perm_pool = pool<static_granule<64>, arenas<Backing>, boundary<indexed>, first_fit,
+using perm_pool = pool<static_granule<64>, arenas<Backing>, boundary<hinted>, first_fit,
                        write_xor_execute, Observers...>;
 
 } // namespace detail
@@ -288,7 +288,9 @@ class basic_perm_alloc
             // Data needs no second view, and a child of fork gets its own copy of it.
             pool_.backing().prefer_first(has_two_views_ && !writable(wanted));
             auto got = ask();
-            if (got || !has_two_views_ || !is_denial(got.error()) || writable(wanted)) [[likely]]
+            if (got) [[likely]]
+                return got;
+            if (!has_two_views_ || !is_denial(got.error()) || writable(wanted))
                 return got;
             pool_.backing().prefer_first(false);
             auto other = ask();

@@ -10,8 +10,13 @@
 
 namespace palloc::inline v0 {
 
-std::uint64_t process_generation() noexcept {
-    return os::process_generation().value_or(0);
+constinit std::atomic<const std::atomic<std::uint64_t>*> detail::generation_page = nullptr;
+
+std::uint64_t detail::generation_now() noexcept {
+    const auto number = os::process_generation();
+    if (number)
+        generation_page.store(os::generation_page(), std::memory_order_release);
+    return number.value_or(0);
 }
 
 result<void> synchronise_instructions(range changed) noexcept {

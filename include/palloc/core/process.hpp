@@ -6,6 +6,7 @@
 #include <palloc/core/error.hpp>
 #include <palloc/core/range.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -28,10 +29,22 @@ inline constexpr std::byte trap_byte{0};
 /// @par Thread safety  any thread
 [[nodiscard]] result<void> synchronise_instructions(range changed) noexcept;
 
+namespace detail {
+
+/// Of this process; a page that the kernel wipes in a child. Null before the first use.
+extern std::atomic<const std::atomic<std::uint64_t>*> generation_page;
+[[nodiscard]] std::uint64_t generation_now() noexcept;
+
+} // namespace detail
+
 /// @brief A number that is another one in every child of a fork, however it was forked, and never
 /// changes within a process; 0 where the system cannot tell.
 /// @par Complexity  a load
 /// @par Thread safety  any thread
-[[nodiscard]] std::uint64_t process_generation() noexcept;
+[[nodiscard]] inline std::uint64_t process_generation() noexcept {
+    const auto* const page = detail::generation_page.load(std::memory_order_acquire);
+    const std::uint64_t here = page == nullptr ? 0 : page->load(std::memory_order_acquire);
+    return here != 0 ? here : detail::generation_now();
+}
 
 } // namespace palloc::inline v0
