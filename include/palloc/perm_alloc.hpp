@@ -38,6 +38,7 @@
 #include <palloc/pool.hpp>
 #include <palloc/protections/write_xor_execute.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <optional>
@@ -70,18 +71,20 @@ class basic_perm_alloc
     static constexpr std::uint64_t granule_bytes = 64;
 
     /// @brief Empty; cannot fail, as nothing is mapped yet.
-    explicit basic_perm_alloc(const perm_options& options = {}, Backing backing = Backing(),
+    explicit basic_perm_alloc(const perm_options& options = {}, Backing source = Backing(),
                               Observers... observers)
         : base(options,
                pool_options{.name = options.name,
-                            .growth = growth_policy::refill(options.arena_bytes),
+                            .growth = growth_policy::geometric(
+                                options.arena_bytes,
+                                std::max(options.arena_bytes, options.largest_arena)),
                             .cap_bytes = options.cap_bytes,
                             .within = options.within,
                             .gives_back_empty_chunks = true,
                             .on_misuse = options.on_misuse,
                             .metadata = options.metadata},
                static_granule<granule_bytes>(),
-               detail::arenas<Backing>(std::move(backing), options.arena_bytes,
+               detail::arenas<Backing>(std::move(source), options.arena_bytes,
                                        options.cap_bytes == ~std::uint64_t{0}),
                first_fit(), write_xor_execute(options.metadata, options.require),
                std::move(observers)...) {}

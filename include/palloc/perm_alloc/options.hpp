@@ -24,7 +24,8 @@ enum class wiping : std::uint8_t {
 /// @brief The run-time facts of a perm_alloc; all have defaults.
 struct perm_options {
     std::string_view name = {};
-    std::uint64_t arena_bytes = std::uint64_t{2} << 20; ///< of one permission, for many blocks
+    std::uint64_t arena_bytes = std::uint64_t{2} << 20;  ///< of one permission, for many blocks
+    std::uint64_t largest_arena = std::uint64_t{8} << 20; ///< each is twice the last, up to this
     std::uint64_t cap_bytes = ~std::uint64_t{0};        ///< over all arenas
     range within = anywhere;                            ///< for requests that name no range
     strength require = strength::none; ///< refuse to work where no more than less can be had

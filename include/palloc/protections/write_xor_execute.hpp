@@ -148,6 +148,8 @@ class write_xor_execute {
     [[nodiscard]] result<void> prepare(Backing& b, typename Backing::region& region, area_state& s,
                                        range part) noexcept {
         if constexpr (shows_parts<Backing>) {
+            if (is_closed(s))
+                return fail(errc::is_protected);
             if (!s.has_steps() || part.bytes == 0)
                 return {};
             const std::size_t last = s.step_of(part.base + part.bytes - 1);

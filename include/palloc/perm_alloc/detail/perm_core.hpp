@@ -118,6 +118,15 @@ class perm_core {
         return there && *there == block;
     }
 
+    /// A window onto part of a block, all of which can be executed from now on.
+    [[nodiscard]] static result<typename protection::window>
+    open_onto(protection& p, backing& b, region& r, area_state& area, range block,
+              range part) noexcept {
+        if (const auto ready = p.prepare(b, r, area, block); !ready)
+            return tl::unexpected(ready.error());
+        return p.open_window(b, r, area, part);
+    }
+
     void count_commit(std::uint64_t changes) noexcept {
         ++statistics_.commits;
         statistics_.permission_changes += changes;
@@ -136,7 +145,7 @@ class perm_core {
                                 target.bytes);
                     return p.may_write(area);
                 }
-                auto window = p.open_window(b, r, area, target);
+                auto window = open_onto(p, b, r, area, block, target);
                 if (!window)
                     return tl::unexpected(window.error());
                 std::memcpy((*made)->now().data(),
@@ -162,7 +171,7 @@ class perm_core {
         return pool_.with_area(
             it.target.base,
             [&](protection& p, backing& b, region& r, area_state& area) -> result<void> {
-                auto window = p.open_window(b, r, area, it.target);
+                auto window = open_onto(p, b, r, area, it.block, it.target);
                 if (!window)
                     return tl::unexpected(window.error());
                 const address place = window->writable().base;
@@ -208,7 +217,7 @@ class perm_core {
         while (good && done != count) {
             code = code || is_code(edit_at(done)->target);
             good = apply(*edit_at(done), true);
-            done += good ? 1 : 0;
+            done += good ? std::size_t{1} : 0;
         }
         if (good && code)
             good = synchronise(edit_at(0)->target);
@@ -264,7 +273,7 @@ class perm_core {
             pool_.protection().look_at_process();
             if (!is_block(block.where())) [[unlikely]]
                 return fail(errc::not_a_block);
-            if (const auto done = write_fresh(target, bytes); !done || *done)
+            if (const auto done = write_fresh(block.where(), target, bytes); !done || *done)
                 return done.map([](bool) {});
             const auto begun = begin_edit(block.where(), target);
             if (!begun)
@@ -280,7 +289,8 @@ class perm_core {
 
     /// Where nothing was since it was wiped, nobody executes: no copy, no word by word. Answers
     /// whether it was so.
-    [[nodiscard]] result<bool> write_fresh(range target, std::span<const std::byte> bytes) noexcept {
+    [[nodiscard]] result<bool> write_fresh(range block, range target,
+                                           std::span<const std::byte> bytes) noexcept {
         return pool_.with_area(
             target.base,
             [&](protection& p, backing& b, region& r, area_state& area) -> result<bool> {
@@ -289,7 +299,7 @@ class perm_core {
                 if (unsynchronised_)
                     if (const auto done = synchronise(target); !done)
                         return tl::unexpected(done.error());
-                auto window = p.open_window(b, r, area, target);
+                auto window = open_onto(p, b, r, area, block, target);
                 if (!window)
                     return tl::unexpected(window.error());
                 std::memcpy(reinterpret_cast<void*>(window->writable().base), bytes.data(),
