@@ -51,7 +51,7 @@ enum class protection_needs : unsigned {
     permissions = 1,
     two_views = 2,
     seal = 4,
-    two_views_or_permissions = 8, ///< either will do; the first is stronger
+    two_views_or_permissions = 64, ///< either will do; the first is stronger
 };
 
 [[nodiscard]] constexpr protection_needs operator|(protection_needs a,
