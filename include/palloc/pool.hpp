@@ -23,7 +23,6 @@
 #include <palloc/core/range.hpp>
 #include <palloc/detail/alignment.hpp>
 #include <palloc/detail/pool_blocks.hpp>
-#include <palloc/detail/spin_lock.hpp>
 #include <palloc/pool_options.hpp>
 
 #include <concepts>
@@ -193,7 +192,6 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
     using base::bytes_of;
     using base::front_;
     using base::granule_;
-    using base::growing_;
     using base::map_chunk;
     using base::notify;
     using base::options_;
@@ -340,7 +338,7 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
     [[nodiscard]] result<address> allocate_growing(const request& wanted, std::size_t count,
                                                    Other& algorithm) noexcept {
         error why{errc::out_of_memory};
-        const detail::locked_if<is_concurrent> lock(growing_);
+        const auto lock = this->growth_lock();
         if constexpr (is_concurrent) // somebody may have grown the pool meanwhile
             if (const auto got = walk(table_.size(), wanted, count, algorithm, why))
                 return *got;

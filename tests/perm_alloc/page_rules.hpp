@@ -134,6 +134,16 @@ constexpr unsigned fourth_argument = offsetof(seccomp_data, args) + 3 * sizeof(s
     return filter_system_calls(program);
 }
 
+/// @brief From now on there are no files in memory.
+[[nodiscard]] inline bool deny_memory_files() {
+    const std::array program{
+        rule::load(rule::number),
+        sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_memfd_create, 0, 1),
+        sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 38 /* ENOSYS */),
+        sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    return filter_system_calls(program);
+}
+
 /// @brief From now on the kernel makes nothing executable that was not so from birth.
 [[nodiscard]] inline bool deny_write_then_execute() {
     constexpr int set_mdwe = 65; // PR_SET_MDWE, Linux 6.3

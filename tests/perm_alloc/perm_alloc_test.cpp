@@ -21,6 +21,7 @@
 #include "machine_code.hpp"
 #include "page_rules.hpp"
 #include "support/address_space.hpp"
+#include "support/in_child.hpp"
 #include "support/misuse_log.hpp"
 
 using namespace palloc;
@@ -331,19 +332,19 @@ BOOST_AUTO_TEST_CASE(a_weaker_strength_is_reported_and_can_be_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(where_two_views_cannot_be_had_permissions_flip) {
-    for (const strength required : {strength::none, strength::write_xor_execute}) {
-        perm_alloc code({.require = required});
-        os::fail_nth(os::call::memory_file, 1, ENOSYS);
+    BOOST_TEST(in_child([] {
+        if (!deny_memory_files())
+            return 1;
+        perm_alloc strict({.require = strength::write_xor_execute});
+        const auto refused = strict.allocate({.bytes = 16});
+        if (refused || strict.as_pool().chunk_count() != 0)
+            return 2;
+        perm_alloc code;
         const auto block = code.allocate({.bytes = 16});
-        os::fail_nth(os::call::memory_file, 0, 0);
-        BOOST_TEST(block.has_value() == (required == strength::none));
-        if (!block)
-            continue;
-        BOOST_TEST((code.achieved(block->address()) == strength::write_or_execute));
-        BOOST_TEST(block->write(0, returns(6)).has_value());
-        BOOST_TEST(call(*block) == 6);
-        BOOST_TEST(code.free(*block).has_value());
-    }
+        if (!block || code.achieved(block->address()) != strength::write_or_execute)
+            return 3;
+        return block->write(0, returns(6)) && call(*block) == 6 && code.free(*block) ? 0 : 4;
+    }) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(commits_through_a_second_view_change_no_permissions) {
@@ -436,12 +437,18 @@ BOOST_AUTO_TEST_CASE(permissions_are_a_set_that_knows_what_does_not_exist) {
     static_assert(permissions_of(true, true, true).error().code == errc::bad_argument);
     static_assert(permissions_of(false, false, true).error().code == errc::bad_argument);
     static_assert(permissions_of(false, false, false) == permissions::none);
+    for (unsigned set = 0; set != 8; ++set) {
+        const auto got = permissions_of((set & 1) != 0, (set & 2) != 0, (set & 4) != 0);
+        BOOST_TEST(got.has_value() == (set == 0 || set == 1 || set == 3 || set == 5));
+        BOOST_TEST((!got || static_cast<unsigned>(*got) == set));
+    }
 }
 
 BOOST_AUTO_TEST_CASE(reach_does_not_wrap) {
     static_assert(within_reach_of(0).base == 0);
     static_assert(within_reach_of(~address{0}).contains(range{~address{0} - 100, 100}));
     constexpr range mid = within_reach_of(address{1} << 40);
+    BOOST_TEST(mid.contains(address{1} << 40));
     static_assert(mid.contains((address{1} << 40) + (1u << 30)) && mid.bytes < (1ull << 32));
 }
 

@@ -69,6 +69,7 @@ template <class Rig>
         return os::call::add_seals;
     case backing_call::move_pages:
         return os::call::remap;
+    case backing_call::discard: // of advise and fallocate, whichever
     case backing_call::adopt:
     case backing_call::any:
         break;

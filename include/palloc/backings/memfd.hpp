@@ -49,6 +49,7 @@ class memfd {
         range where_;
         address alias_ = 0; ///< 0: none
         int file_;          ///< -1: closed
+        int reader_ = -1;   ///< the same for reading, once parts of the view were replaced
         permissions view_ = permissions::read_write;
         bool sealed_ = false;
         std::uint64_t generation_; ///< the process that made it
@@ -82,6 +83,11 @@ class memfd {
     /// child; `os_failure`
     [[nodiscard]] result<void> protect(region& it, range part, permissions allowed) noexcept;
 
+    /// @brief Gives the memory of the pages that lie wholly in `part` back; every view sees zeros.
+    /// @par Errors `bad_argument` outside the region; `not_supported` in a child; `os_failure`:
+    /// EPERM where sealed. Nothing changed.
+    [[nodiscard]] result<void> discard(region& it, range part) noexcept;
+
     /// @brief Opens the writable view elsewhere. No child ever has it.
     /// @par Errors `bad_argument` where it is open; `not_supported` in a child; `os_failure`: EPERM
     /// where sealed
@@ -112,7 +118,7 @@ class memfd {
     [[nodiscard]] result<void> seal(region& it) noexcept;
 
   private:
-    [[nodiscard]] result<void> place_reading(const region& it, range part,
+    [[nodiscard]] result<void> place_reading(region& it, range part,
                                              permissions allowed) noexcept;
     [[nodiscard]] result<void> place_writable(const region& it, range part) noexcept;
 
@@ -122,6 +128,6 @@ class memfd {
 static_assert(backing_can_map<memfd> && memory_may_be_touched<memfd>);
 static_assert(backing_can_change_permissions<memfd> && backing_can_seal<memfd>);
 static_assert(backing_replaces_parts_of_views<memfd> && backing_can_forbid_writers<memfd>);
-static_assert(backing_states_fork_treatment<memfd>);
+static_assert(backing_states_fork_treatment<memfd> && backing_can_discard<memfd>);
 
 } // namespace palloc::inline v0

@@ -159,6 +159,25 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
         return f(protection_, backing_, c->source, c->state);
     }
 
+    /// @brief Gives the chunk that contains `place` back, if no block lives there and `may_go`.
+    /// Answers whether.
+    /// @par Complexity  O(chunks)
+    template <std::predicate<const chunk&> MayGo>
+    bool release_empty_chunk_if(address place, MayGo&& may_go) noexcept
+        requires(!is_concurrent)
+    {
+        chunk* const gone = table_.find(place);
+        if (gone == nullptr || !base::is_empty(*gone) || !reusable(*gone) || !may_go(*gone))
+            return false;
+        this->spare_ = this->spare_ == gone ? nullptr : this->spare_;
+        table_.remove_if([gone](chunk& c) { return &c == gone; }, [this](chunk& c) { this->retire(c); });
+        front_ = table_.newest_open(table_.size());
+        return true;
+    }
+
+    /// @brief Tells the observers of what was done in `with_area`.
+    void tell(const event& happened) noexcept { notify(happened); }
+
     /// @brief The block that `place` lies in.
     /// @par Errors  `not_ours`, `not_a_block`: the place is free
     /// @par Complexity  that of `find`, and O(block / 64)

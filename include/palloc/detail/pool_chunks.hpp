@@ -66,7 +66,7 @@ class pool_chunks {
         const attributes& wished = {}) noexcept(std::is_nothrow_move_constructible_v<adoption>)
         requires backing_can_adopt<Backing>
     {
-        const locked_if<is_concurrent> lock(growing_);
+        const auto lock = growth_lock();
         auto adopted = backing_.adopt(std::move(given));
         if (!adopted)
             return tl::unexpected(adopted.error());
@@ -80,7 +80,7 @@ class pool_chunks {
                                      range within = anywhere) noexcept
         requires backing_can_map<Backing>
     {
-        const locked_if<is_concurrent> lock(growing_);
+        const auto lock = growth_lock();
         const auto grown = map_chunk(bytes, bytes, 1, within, wished);
         return grown.map([](const chunk* fresh) { return fresh->where; });
     }
@@ -107,22 +107,6 @@ class pool_chunks {
             [this](chunk& c) { retire(c); });
         front_ = table_.newest_open(table_.size());
         return before - mapped_bytes();
-    }
-
-    /// @brief Gives the chunk that contains `place` back, if no block lives there and `may_go`.
-    /// Answers whether.
-    /// @par Complexity  O(chunks)
-    template <std::predicate<const chunk&> MayGo>
-    bool release_empty_chunk_if(address place, MayGo&& may_go) noexcept
-        requires(!is_concurrent)
-    {
-        chunk* const gone = table_.find(place);
-        if (gone == nullptr || !is_empty(*gone) || !reusable(*gone) || !may_go(*gone))
-            return false;
-        spare_ = spare_ == gone ? nullptr : spare_;
-        table_.remove_if([gone](chunk& c) { return &c == gone; }, [this](chunk& c) { retire(c); });
-        front_ = table_.newest_open(table_.size());
-        return true;
     }
 
     // ---------------------------------------------------------------- queries
@@ -215,6 +199,11 @@ class pool_chunks {
         for (std::size_t i = table_.size(); i-- != 0;)
             retire(table_[i]);
         table_.release(options_.metadata);
+    }
+
+    /// Nobody else adds chunks while it is held.
+    [[nodiscard]] locked_if<is_concurrent> growth_lock() noexcept {
+        return locked_if<is_concurrent>(growing_, [this] { table_.repair(); });
     }
 
     [[nodiscard]] std::uint64_t cap_left_bytes() const noexcept {
@@ -311,7 +300,8 @@ class pool_chunks {
     void retire(chunk& c) noexcept {
         notify({.what = event::kind::remove_chunk, .where = c.where});
         (void)protection_.close_area(backing_, c.source, c.state);
-        (void)backing_.unmap(c.source);
+        if (!backing_.unmap(c.source)) // what is not gone yet can be unmapped again
+            (void)backing_.unmap(c.source);
         give_back_books(c);
     }
 

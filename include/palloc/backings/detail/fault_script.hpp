@@ -25,6 +25,7 @@ enum class backing_call : std::uint8_t {
     commit,
     decommit,
     move_pages,
+    discard,
     any, ///< whichever comes
 };
 

@@ -127,7 +127,8 @@ class perm_core {
         return p.open_window(b, r, area, part);
     }
 
-    void count_commit(std::uint64_t changes) noexcept {
+    void count_commit(range where, std::uint64_t changes) noexcept {
+        pool_.tell({.what = event::kind::open_window, .where = where, .asked = changes});
         ++statistics_.commits;
         statistics_.permission_changes += changes;
         statistics_.changes_avoided += changes == 0 ? 2 : 0;
@@ -184,7 +185,7 @@ class perm_core {
                 }
                 area.mark_written(it.target);
                 if (forth)
-                    count_commit(changes);
+                    count_commit(it.target, changes);
                 return {};
             });
     }
@@ -305,7 +306,7 @@ class perm_core {
                 std::memcpy(reinterpret_cast<void*>(window->writable().base), bytes.data(),
                             bytes.size());
                 area.mark_written(target);
-                count_commit(window->changes());
+                count_commit(target, window->changes());
                 if (const auto closed = window->close(); !closed) {
                     std::memset(reinterpret_cast<void*>(window->writable().base),
                                 executable(area.wanted) ? static_cast<int>(trap_byte) : 0,
