@@ -36,6 +36,7 @@ struct question {
 [[nodiscard]] question ask_policy_costs(); ///< what does each policy add to a pair?
 [[nodiscard]] question ask_two_threads();  ///< what do two threads gain on one pool?
 [[nodiscard]] question ask_two_blocks();   ///< do two threads that fit fail for each other's sake?
+[[nodiscard]] question ask_jit_functions(); ///< what does memory for code take?
 [[nodiscard]] question ask_huge_pool();    ///< what does a pool of 64 TiB take until it is used?
 
 /// @brief All of them, in that order.
