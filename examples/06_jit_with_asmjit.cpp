@@ -4,7 +4,6 @@
 #include <palloc/perm_alloc.hpp>
 
 #include <asmjit/x86.h>
-
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -24,9 +23,9 @@ std::vector<std::byte> assemble(std::uint32_t factor, std::size_t& at) {
     asmjit::CodeHolder holder;
     holder.init(asmjit::Environment::host());
     asmjit::x86::Assembler a(&holder);
-    a.nop();                                               // the word that is patched is aligned:
-    a.nop();                                               // mov eax, imm32 has it at its byte 1,
-    a.nop();                                               // which is now byte 4 of the function
+    a.nop(); // the word that is patched is aligned:
+    a.nop(); // mov eax, imm32 has it at its byte 1,
+    a.nop(); // which is now byte 4 of the function
     a.mov(asmjit::x86::eax, factor);
     a.imul(asmjit::x86::eax, asmjit::x86::edi);
     a.ret();
@@ -43,8 +42,8 @@ int main() {
     std::size_t factor_at = 0;
     const auto text = assemble(3, factor_at);
     // Within the reach of a 32-bit call from this program's own functions.
-    const auto block = code.allocate({.within = within_reach_of(reinterpret_cast<address>(&main)),
-                                      .bytes = text.size()});
+    const auto block = code.allocate(
+        {.within = within_reach_of(reinterpret_cast<address>(&main)), .bytes = text.size()});
     if (!block || !block->write(0, text)) {
         std::puts("no executable memory");
         return 1;

@@ -60,8 +60,8 @@ class loaded_object {
             if ((header.sh_flags & SHF_ALLOC) == 0 || header.sh_size == 0)
                 continue;
             // The first part goes anywhere, all others within its reach.
-            const range near = parts_.empty() ? anywhere
-                                              : within_reach_of(parts_.begin()->second.address());
+            const range near =
+                parts_.empty() ? anywhere : within_reach_of(parts_.begin()->second.address());
             const auto part = code_.allocate({.within = near,
                                               .bytes = header.sh_size,
                                               .allowed = wanted(header),
@@ -94,8 +94,8 @@ class loaded_object {
             const auto part = parts_.find(to.st_shndx);
             if (part == parts_.end())
                 return false; // not in this file
-            const address value = part->second.address() + to.st_value +
-                                  static_cast<std::uint64_t>(entry.r_addend);
+            const address value =
+                part->second.address() + to.st_value + static_cast<std::uint64_t>(entry.r_addend);
             std::byte* const place = images_[target->first].data() + entry.r_offset;
             const address final = target->second.address() + entry.r_offset;
             if (GELF_R_TYPE(entry.r_info) == R_X86_64_64) {

@@ -9,10 +9,9 @@
 #include <palloc/metadata/mapped_metadata.hpp>
 #include <palloc/perm_alloc.hpp>
 
-#include <asmjit/core.h>
-
 #include <algorithm>
 #include <array>
+#include <asmjit/core.h>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -37,7 +36,8 @@ namespace {
 
 constexpr std::size_t functions = 100'000;
 constexpr int rounds = 7;
-constexpr std::array<std::string_view, 5> phases{"allocate", "write", "shrink", "refill", "release"};
+constexpr std::array<std::string_view, 5> phases{"allocate", "write", "shrink", "refill",
+                                                 "release"};
 
 std::vector<std::uint32_t> function_sizes(unsigned seed) {
     std::mt19937_64 random(seed);
@@ -128,7 +128,9 @@ struct of_asmjit {
     }
     void shrink(block& it, std::uint32_t bytes) { good(code.shrink(it.execute, bytes)); }
     void release(block it) { good(code.release(it.execute)); }
-    [[nodiscard]] double reserved() { return static_cast<double>(code.statistics().reservedSize()); }
+    [[nodiscard]] double reserved() {
+        return static_cast<double>(code.statistics().reservedSize());
+    }
     [[nodiscard]] double books() { return static_cast<double>(code.statistics().overheadSize()); }
 };
 
@@ -233,8 +235,8 @@ constexpr std::size_t called = 512;
 constexpr std::array<unsigned char, 6> adds_one{0x83, 0xc7, 0x01, 0x89, 0xf8, 0xc3};
 
 struct ordinary_code {
-    void* memory = ::mmap(nullptr, called * 192, PROT_READ | PROT_WRITE,
-                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* memory =
+        ::mmap(nullptr, called * 192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     std::vector<int (*)(int)> entries;
     ordinary_code() {
         for (std::size_t i = 0; i != called; ++i) {
@@ -272,9 +274,8 @@ struct committed_code {
 template <class Code>
 experiment calls_of(std::string name) {
 #if defined(__x86_64__)
-    const auto measure = [code = std::make_shared<lazily<Code>>([] {
-                              return std::make_unique<Code>();
-                          })](benchmark::State& state) {
+    const auto measure = [code = std::make_shared<lazily<Code>>(
+                              [] { return std::make_unique<Code>(); })](benchmark::State& state) {
         const auto& entries = code->get().entries;
         int value = 0;
         std::size_t at = 0;

@@ -121,8 +121,8 @@ class jit_replay {
 
     void must(const result<void>& done) {
         if (!done)
-            throw lines_.error(fmt::format("{} ({})", to_string(done.error().code),
-                                           done.error().os_code));
+            throw lines_.error(
+                fmt::format("{} ({})", to_string(done.error().code), done.error().os_code));
     }
 
     void map() {
@@ -132,8 +132,8 @@ class jit_replay {
         const permissions first = allowed();
         if (pages == 0 || pages > (std::uint64_t{1} << 36))
             throw lines_.error("no such number of pages");
-        const auto block = code_.allocate(
-            {.bytes = pages * page, .allowed = first, .owns_pages = true});
+        const auto block =
+            code_.allocate({.bytes = pages * page, .allowed = first, .owns_pages = true});
         if (!block)
             must(tl::unexpected(block.error()));
         mappings_.push_back({*block, std::vector<bool>(pages, true), pages});
@@ -203,9 +203,10 @@ class jit_replay {
 void show(const std::vector<std::string>& given) {
     std::vector<std::filesystem::path> files(given.begin(), given.end());
     if (files.empty())
-        for (const auto& each :
-             std::filesystem::directory_iterator(std::filesystem::path(PALLOC_BENCH_TRACES) / "jit"))
-            files.push_back(each.path());
+        for (const auto& each : std::filesystem::directory_iterator(
+                 std::filesystem::path(PALLOC_BENCH_TRACES) / "jit"))
+            if (each.path().native().ends_with(".trace.gz"))
+                files.push_back(each.path());
     fmt::print("{:24} {:>8} {:>9} {:>8} {:>8} {:>8} {:>8}\n", "trace", "ops", "ns/op", "changes",
                "flips", "rwx", "marks");
     for (const auto& file : files) {

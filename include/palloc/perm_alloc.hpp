@@ -12,7 +12,8 @@
 /// When to choose it: code made at run time (JIT compilers, plugin loaders, patchers), with the
 /// data of it. Small blocks of one permission share arenas of 2 MiB; no page holds bytes of two
 /// permissions. Costs: the pool's search under a lock; a copy to write; 1 % of the memory.
-/// @par Thread safety  any thread; not in signal handlers. In the child of a fork: docs/perm_alloc.md
+/// @par Thread safety  any thread; not in signal handlers. In the child of a fork:
+/// docs/perm_alloc.md
 ///
 /// It is the pool, with a vocabulary: blocks from `pool`, permissions and windows from
 /// `write_xor_execute`. Source: the perm_alloc RFC, with what its review asked for.
@@ -58,9 +59,8 @@ using perm_pool = pool<static_granule<64>, arenas<Backing>, boundary<hinted>, fi
 /// @tparam Observers  who is told
 template <backing_can_map Backing, pool_observer... Observers>
     requires memory_may_be_touched<Backing>
-class basic_perm_alloc
-    : public detail::perm_core<basic_perm_alloc<Backing, Observers...>,
-                               detail::perm_pool<Backing, Observers...>> {
+class basic_perm_alloc : public detail::perm_core<basic_perm_alloc<Backing, Observers...>,
+                                                  detail::perm_pool<Backing, Observers...>> {
     using base = detail::perm_core<basic_perm_alloc, detail::perm_pool<Backing, Observers...>>;
 
   public:
@@ -74,15 +74,15 @@ class basic_perm_alloc
     explicit basic_perm_alloc(const perm_options& options = {}, Backing source = Backing(),
                               Observers... observers)
         : base(options,
-               pool_options{.name = options.name,
-                            .growth = growth_policy::geometric(
-                                options.arena_bytes,
-                                std::max(options.arena_bytes, options.largest_arena)),
-                            .cap_bytes = options.cap_bytes,
-                            .within = options.within,
-                            .gives_back_empty_chunks = true,
-                            .on_misuse = options.on_misuse,
-                            .metadata = options.metadata},
+               pool_options{
+                   .name = options.name,
+                   .growth = growth_policy::geometric(
+                       options.arena_bytes, std::max(options.arena_bytes, options.largest_arena)),
+                   .cap_bytes = options.cap_bytes,
+                   .within = options.within,
+                   .gives_back_empty_chunks = true,
+                   .on_misuse = options.on_misuse,
+                   .metadata = options.metadata},
                static_granule<granule_bytes>(),
                detail::arenas<Backing>(std::move(source), options.arena_bytes,
                                        options.cap_bytes == ~std::uint64_t{0}),
@@ -196,12 +196,13 @@ class basic_perm_alloc
         const detail::fork_guard alone(lock_);
         if (!alone)
             return fail(errc::not_supported);
-        return pool_.with_area(place, [&](auto&, auto&, auto&, const auto& area) -> result<address> {
-            if (area.allowed(place) == permissions::read_write)
-                return place;
-            return area.alias == 0 ? fail(errc::not_supported)
-                                   : result<address>(area.alias + (place - area.where.base));
-        });
+        return pool_.with_area(
+            place, [&](auto&, auto&, auto&, const auto& area) -> result<address> {
+                if (area.allowed(place) == permissions::read_write)
+                    return place;
+                return area.alias == 0 ? fail(errc::not_supported)
+                                       : result<address>(area.alias + (place - area.where.base));
+            });
     }
     /// @brief Where what is written at `place` appears.
     /// @par Errors  `not_ours`
@@ -211,8 +212,8 @@ class basic_perm_alloc
         std::optional<address> found;
         if (alone)
             std::as_const(pool_).for_each_chunk([&](const auto& c) {
-                const bool here = c.state.alias != 0 &&
-                                  range{c.state.alias, c.where.bytes}.contains(place);
+                const bool here =
+                    c.state.alias != 0 && range{c.state.alias, c.where.bytes}.contains(place);
                 if (here)
                     found = c.where.base + (place - c.state.alias);
                 else if (c.where.contains(place))
@@ -246,9 +247,8 @@ class basic_perm_alloc
         [[nodiscard]] result<address> allocate(std::uint64_t bytes,
                                                std::uint64_t alignment = 1) noexcept {
             return owner_
-                ->allocate({.bytes = bytes,
-                            .allowed = permissions::read_write,
-                            .alignment = alignment})
+                ->allocate(
+                    {.bytes = bytes, .allowed = permissions::read_write, .alignment = alignment})
                 .map([](const allocation& block) { return block.address(); });
         }
         result<void> deallocate(address block, std::uint64_t bytes,

@@ -19,7 +19,8 @@ namespace palloc::inline v0::os {
 /// @par Thread safety any thread, and a signal handler
 [[nodiscard]] result<std::uint64_t> process_generation() noexcept;
 
-/// @brief Where that number is kept: 0 in a child that has not asked yet. Null before the first call.
+/// @brief Where that number is kept: 0 in a child that has not asked yet. Null before the first
+/// call.
 [[nodiscard]] const std::atomic<std::uint64_t>* generation_page() noexcept;
 
 /// @brief Whether this process is the one whose number that was.

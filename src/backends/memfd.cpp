@@ -195,8 +195,7 @@ result<void> memfd::forbid_other_writers(region& it) noexcept {
     constexpr int future_write = 0x10; // F_SEAL_FUTURE_WRITE, 5.1
     if (!os::is_generation(it.generation_))
         return fail(errc::not_supported);
-    auto done =
-        os::add_seals(it.file_, future_write | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    auto done = os::add_seals(it.file_, future_write | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
     if (!done && done.error().os_code == EINVAL)
         return fail(errc::not_supported, EINVAL);
     return done;

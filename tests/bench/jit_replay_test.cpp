@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include "palloc_bench/jit_trace.hpp"
-
 #include <boost/test/unit_test.hpp>
 
 #include <cstdlib>
@@ -10,6 +8,7 @@
 #include <unistd.h>
 
 #include "palloc_bench/gzip_lines.hpp"
+#include "palloc_bench/jit_trace.hpp"
 
 using namespace palloc::bench;
 
@@ -49,16 +48,17 @@ BOOST_AUTO_TEST_CASE(node_wants_rwx_and_gets_two_views) {
 }
 
 BOOST_AUTO_TEST_CASE(parts_come_and_go) {
-    const trace_text text("m 0 16 ---\nu 0 0 3\nu 0 12 4\np 0 rw- 4 2\np 0 r-x 4 1\np 0 r-x\nu 0\n");
+    const trace_text text(
+        "m 0 16 ---\nu 0 0 3\nu 0 12 4\np 0 rw- 4 2\np 0 r-x 4 1\np 0 r-x\nu 0\n");
     const jit_figures told = replay_jit_trace(text.file);
     BOOST_TEST(told.operations == 7u);
     BOOST_TEST(told.changes == 3u);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_trace_is_said) {
-    for (const char* const text : {"x 0\n", "m 1 1 rw-\n", "m 0 0 rw-\n", "m 0 1 rwxx\n", "u 0\n",
-                                   "m 0 2 rw-\nu 0 1 2\n", "m 0 2 rw-\nu 0 0 1\nu 0 0 1\n",
-                                   "m 0 99999999999999999999 rw-\n"})
+    for (const char* const text :
+         {"x 0\n", "m 1 1 rw-\n", "m 0 0 rw-\n", "m 0 1 rwxx\n", "u 0\n", "m 0 2 rw-\nu 0 1 2\n",
+          "m 0 2 rw-\nu 0 0 1\nu 0 0 1\n", "m 0 99999999999999999999 rw-\n"})
         BOOST_CHECK_THROW((void)replay_jit_trace(trace_text(text).file), trace_error);
 }
 

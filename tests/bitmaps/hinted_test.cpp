@@ -30,8 +30,7 @@ BOOST_AUTO_TEST_CASE(no_hint_hides_a_run_whatever_came_before) {
                 const std::size_t kind = random.below(10);
                 const std::size_t count = random.between(1, random.below(4) == 0 ? 130 : 20);
                 if (kind < 5) {
-                    const auto at =
-                        it.map.claim_lowest({.count = count, .limit = it.map.size()});
+                    const auto at = it.map.claim_lowest({.count = count, .limit = it.map.size()});
                     if (at)
                         claimed.push_back({*at, count});
                 } else if (kind == 5) { // elsewhere than at the lowest place

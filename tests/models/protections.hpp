@@ -14,9 +14,9 @@
 
 namespace palloc::test {
 
-using protection_models = std::tuple<unprotected,  //
+using protection_models = std::tuple<unprotected,       //
                                      write_xor_execute, //
-                                     closes_areas, //
+                                     closes_areas,      //
                                      one_permission_an_area>;
 
 /// @brief Different wishes of requests, the default one first.

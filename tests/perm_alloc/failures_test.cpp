@@ -57,7 +57,8 @@ bool live(bool& consistent) {
     };
     patch(1, 2);
     const auto own = twice([&] {
-        return code.allocate({.bytes = 5000, .allowed = permissions::read_write, .owns_pages = true});
+        return code.allocate(
+            {.bytes = 5000, .allowed = permissions::read_write, .owns_pages = true});
     });
     if (!own->change(permissions::read_execute)) {
         all_good = false;
@@ -76,8 +77,8 @@ bool live(bool& consistent) {
     // What could not be wiped then is wiped now.
     big = twice([&] { return code.allocate({.bytes = 5000}); });
     const auto* const bytes = reinterpret_cast<const std::byte*>(big->address());
-    consistent = consistent && std::all_of(bytes, bytes + 5000,
-                                           [](std::byte b) { return b == trap_byte; });
+    consistent =
+        consistent && std::all_of(bytes, bytes + 5000, [](std::byte b) { return b == trap_byte; });
     for (const auto& each : {*block, *own, *later, *big})
         consistent = consistent && code.free(each).has_value();
     consistent = consistent && code.as_pool().used_bytes() == 0;

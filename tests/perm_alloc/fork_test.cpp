@@ -26,8 +26,7 @@ using function = int();
 struct parent {
     perm_alloc code;
     perm_alloc::allocation block = code.allocate({.bytes = 16}).value();
-    perm_alloc::allocation own =
-        code.allocate({.bytes = 16, .owns_pages = true}).value();
+    perm_alloc::allocation own = code.allocate({.bytes = 16, .owns_pages = true}).value();
 
     parent() {
         BOOST_TEST_REQUIRE(block.write(0, returns(1)).has_value());
@@ -70,21 +69,21 @@ BOOST_AUTO_TEST_SUITE(perm_alloc_and_fork)
 BOOST_AUTO_TEST_CASE(a_child_runs_the_code_and_works_on_in_arenas_of_its_own) {
     parent it;
     BOOST_TEST(in_child([&] {
-        if (it.block.entry<function>()() != 1 || it.own.entry<function>()() != 2)
-            return 1;
-        if (it.block.write(0, returns(9)).error().code != errc::is_protected)
-            return 2;
-        if (it.block.open().error().code != errc::is_protected)
-            return 3;
-        if (it.own.change(permissions::read_write).has_value())
-            return 4;
-        if (!it.code.free(it.block)) // only noted
-            return 5;
-        const auto fresh = it.code.allocate({.bytes = 16});
-        if (!fresh || !fresh->write(0, returns(7)) || fresh->entry<function>()() != 7)
-            return 6;
-        return it.block.entry<function>()() == 1 ? 0 : 7;
-    }) == 0);
+                   if (it.block.entry<function>()() != 1 || it.own.entry<function>()() != 2)
+                       return 1;
+                   if (it.block.write(0, returns(9)).error().code != errc::is_protected)
+                       return 2;
+                   if (it.block.open().error().code != errc::is_protected)
+                       return 3;
+                   if (it.own.change(permissions::read_write).has_value())
+                       return 4;
+                   if (!it.code.free(it.block)) // only noted
+                       return 5;
+                   const auto fresh = it.code.allocate({.bytes = 16});
+                   if (!fresh || !fresh->write(0, returns(7)) || fresh->entry<function>()() != 7)
+                       return 6;
+                   return it.block.entry<function>()() == 1 ? 0 : 7;
+               }) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(a_child_has_no_way_to_write) {
@@ -92,25 +91,25 @@ BOOST_AUTO_TEST_CASE(a_child_has_no_way_to_write) {
     const address alias = it.code.to_writable(it.block.address()).value();
     const address own_alias = it.code.to_writable(it.own.address()).value();
     BOOST_TEST(in_child([&] {
-        const page_probe probe;
-        if (probe.writable(alias) || probe.writable(own_alias))
-            return 1;
-        if (writes_through_a_descriptor())
-            return 2;
-        for (const address at : {it.block.address(), it.own.address()}) {
-            void* const page = reinterpret_cast<void*>(at / 4096 * 4096);
-            if (::mprotect(page, 4096, PROT_READ | PROT_WRITE) == 0)
-                return 3;
-            if (::madvise(page, 4096, MADV_REMOVE) == 0)
-                return 4;
-        }
-        const int memory = ::open("/proc/self/mem", O_RDWR);
-        const char byte = 0;
-        if (memory >= 0 &&
-            ::pwrite(memory, &byte, 1, static_cast<off_t>(it.block.address())) == 1)
-            return 5;
-        return 0;
-    }) == 0);
+                   const page_probe probe;
+                   if (probe.writable(alias) || probe.writable(own_alias))
+                       return 1;
+                   if (writes_through_a_descriptor())
+                       return 2;
+                   for (const address at : {it.block.address(), it.own.address()}) {
+                       void* const page = reinterpret_cast<void*>(at / 4096 * 4096);
+                       if (::mprotect(page, 4096, PROT_READ | PROT_WRITE) == 0)
+                           return 3;
+                       if (::madvise(page, 4096, MADV_REMOVE) == 0)
+                           return 4;
+                   }
+                   const int memory = ::open("/proc/self/mem", O_RDWR);
+                   const char byte = 0;
+                   if (memory >= 0 &&
+                       ::pwrite(memory, &byte, 1, static_cast<off_t>(it.block.address())) == 1)
+                       return 5;
+                   return 0;
+               }) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(forks_at_random_moments_neither_hang_nor_harm) {
@@ -148,10 +147,10 @@ BOOST_AUTO_TEST_CASE(data_is_copied) {
     int& value = *reinterpret_cast<int*>(data.address());
     value = 5;
     BOOST_TEST(in_child([&] {
-        const bool same = value == 5;
-        value = 6;
-        return same && it.code.free(data).has_value();
-    }) == 0);
+                   const bool same = value == 5;
+                   value = 6;
+                   return same && it.code.free(data).has_value();
+               }) == 0);
     BOOST_TEST(value == 5);
     BOOST_TEST(it.code.free(data).has_value());
 }

@@ -72,7 +72,8 @@ class mapping_reader {
         const std::uint64_t base = std::strtoull(text.data(), &rest, 16);
         const std::uint64_t end = std::strtoull(rest + 1, &rest, 16);
         mapping_line it{{base, end - base}, {rest[1], rest[2], rest[3], rest[4]}};
-        const std::size_t name = text.find_first_of("/[", static_cast<std::size_t>(rest - text.data()));
+        const std::size_t name =
+            text.find_first_of("/[", static_cast<std::size_t>(rest - text.data()));
         f(it, name == text.npos ? std::string_view{} : text.substr(name));
     }
 
@@ -89,7 +90,9 @@ template <std::size_t N>
 
 namespace rule {
 
-constexpr sock_filter load(unsigned offset) { return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset); }
+constexpr sock_filter load(unsigned offset) {
+    return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset);
+}
 constexpr unsigned number = offsetof(seccomp_data, nr);
 constexpr unsigned third_argument = offsetof(seccomp_data, args) + 2 * sizeof(std::uint64_t);
 constexpr unsigned fourth_argument = offsetof(seccomp_data, args) + 3 * sizeof(std::uint64_t);
@@ -113,8 +116,8 @@ constexpr unsigned fourth_argument = offsetof(seccomp_data, args) + 3 * sizeof(s
     return filter_system_calls(program);
 }
 
-/// @brief What SELinux does to a domain without execmem: no anonymous memory is ever executable, and
-/// none becomes so.
+/// @brief What SELinux does to a domain without execmem: no anonymous memory is ever executable,
+/// and none becomes so.
 [[nodiscard]] inline bool deny_execmem() {
     const std::array program{
         rule::load(rule::number),

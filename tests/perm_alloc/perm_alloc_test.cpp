@@ -202,9 +202,11 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(no_page_has_two_permissions, Allocator, kinds) {
     std::map<address, permissions> pages;
     std::vector<typename Allocator::allocation> blocks;
     for (int i = 0; i != 300; ++i) {
-        const permissions allowed = std::array{permissions::read, permissions::read_write,
-                                               permissions::read_execute}[static_cast<unsigned>(i) % 3];
-        blocks.push_back(*code.allocate({.bytes = 50u + 13u * static_cast<unsigned>(i), .allowed = allowed}));
+        const permissions allowed =
+            std::array{permissions::read, permissions::read_write,
+                       permissions::read_execute}[static_cast<unsigned>(i) % 3];
+        blocks.push_back(
+            *code.allocate({.bytes = 50u + 13u * static_cast<unsigned>(i), .allowed = allowed}));
         const range where = blocks.back().where();
         for (address p = where.base / 4096; p <= (where.base + where.bytes - 1) / 4096; ++p)
             BOOST_TEST((pages.try_emplace(p, allowed).first->second == allowed));
@@ -241,8 +243,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(the_range_is_honoured_exactly, Allocator, kinds) {
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(pages_of_ones_own_change, Allocator, kinds) {
     Allocator code;
-    const auto block = code.allocate(
-        {.bytes = 3 * 4096, .allowed = permissions::read_write, .owns_pages = true});
+    const auto block =
+        code.allocate({.bytes = 3 * 4096, .allowed = permissions::read_write, .owns_pages = true});
     BOOST_TEST_REQUIRE(block.has_value());
     BOOST_TEST(block->is_writable());
     std::memcpy(block->template entry<void>(), returns(3).data(), 16);

@@ -139,9 +139,8 @@ BOOST_AUTO_TEST_CASE(twin_views_where_files_in_memory_are_not_for_execution) {
     for (const char* const setting : {"1", "2"})
         BOOST_TEST_CONTEXT("vm.memfd_noexec = " << setting)
     expect_good(in_child([&] {
-        return with_memfd_noexec(setting, [] {
-            return run_storm<perm_alloc>(5000, strength::write_xor_execute, 10);
-        });
+        return with_memfd_noexec(
+            setting, [] { return run_storm<perm_alloc>(5000, strength::write_xor_execute, 10); });
     }));
 }
 

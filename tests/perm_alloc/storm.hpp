@@ -78,8 +78,9 @@ class storm {
     }
 
     bool allocate() {
-        static constexpr permissions kinds[] = {permissions::read_execute, permissions::read_execute,
-                                                permissions::read, permissions::read_write};
+        static constexpr permissions kinds[] = {permissions::read_execute,
+                                                permissions::read_execute, permissions::read,
+                                                permissions::read_write};
         const permissions allowed = kinds[pick(4)];
         const bool alone = pick(10) == 0;
         const std::uint64_t bytes = 1 + pick(pick(8) == 0 ? 100'000 : 3000);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a perm_alloc promises beyond code that is written and called: views, strength, counts, errors.
+// What a perm_alloc promises beyond code that is written and called: views, strength, counts,
+// errors.
 #include <palloc/bridges/memory_resource.hpp>
 #include <palloc/core/address_space.hpp>
 #include <palloc/observers/statistics.hpp>
@@ -68,7 +69,8 @@ BOOST_AUTO_TEST_CASE(addresses_are_translated_both_ways) {
     BOOST_TEST(*writable != block.address() + 5);
     BOOST_TEST(code.to_final(*writable).value() == block.address() + 5);
     BOOST_TEST(code.to_final(block.address()).value() == block.address());
-    *reinterpret_cast<unsigned char*>(code.to_writable(block.address() + value_offset).value()) = 99;
+    *reinterpret_cast<unsigned char*>(code.to_writable(block.address() + value_offset).value()) =
+        99;
     BOOST_TEST(call(block) == 99);
     BOOST_TEST((code.to_final(1).error().code == errc::not_ours));
     BOOST_TEST(code.free(block).has_value());
@@ -95,26 +97,27 @@ BOOST_AUTO_TEST_CASE(a_weaker_strength_is_reported_and_can_be_refused) {
 
 BOOST_AUTO_TEST_CASE(where_two_views_cannot_be_had_permissions_flip) {
     BOOST_TEST(in_child([] {
-        if (!deny_memory_files())
-            return 1;
-        perm_alloc strict({.require = strength::write_xor_execute});
-        const auto refused = strict.allocate({.bytes = 16});
-        if (refused || strict.as_pool().chunk_count() != 0)
-            return 2;
-        perm_alloc code;
-        const auto block = code.allocate({.bytes = 16});
-        if (!block || code.achieved(block->address()) != strength::write_or_execute)
-            return 3;
-        return block->write(0, returns(6)) && call(*block) == 6 && code.free(*block) ? 0 : 4;
-    }) == 0);
+                   if (!deny_memory_files())
+                       return 1;
+                   perm_alloc strict({.require = strength::write_xor_execute});
+                   const auto refused = strict.allocate({.bytes = 16});
+                   if (refused || strict.as_pool().chunk_count() != 0)
+                       return 2;
+                   perm_alloc code;
+                   const auto block = code.allocate({.bytes = 16});
+                   if (!block || code.achieved(block->address()) != strength::write_or_execute)
+                       return 3;
+                   return block->write(0, returns(6)) && call(*block) == 6 && code.free(*block) ? 0
+                                                                                                : 4;
+               }) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(commits_through_a_second_view_change_no_permissions) {
     const auto count = [](auto& code, std::uint64_t& changes) {
         const auto block = code_of(code, 0);
         const std::uint64_t before = changes;
-        const std::uint64_t calls = os::calls(os::call::map) + os::calls(os::call::protect) +
-                                    os::calls(os::call::remap);
+        const std::uint64_t calls =
+            os::calls(os::call::map) + os::calls(os::call::protect) + os::calls(os::call::remap);
         for (int i = 1; i != 100; ++i) {
             BOOST_TEST(block.patch(value_offset, i).has_value());
             BOOST_TEST(call(block) == i);

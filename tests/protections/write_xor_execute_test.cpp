@@ -85,8 +85,8 @@ BOOST_AUTO_TEST_CASE(required_strength_is_given_or_refused) {
     auto region = backing.map({.bytes = 4096}).value();
     write_xor_execute strict(standard_metadata(), strength::write_xor_execute);
     write_xor_execute::area_state state{};
-    BOOST_TEST((strict.open_area(backing, region, state, code).error().code ==
-                errc::not_supported));
+    BOOST_TEST(
+        (strict.open_area(backing, region, state, code).error().code == errc::not_supported));
     BOOST_TEST(backing.unmap(region).has_value());
 }
 

@@ -88,8 +88,7 @@ class either {
     [[nodiscard]] result<address> open_alias(region& it) noexcept
         requires backing_has_two_views<First>
     {
-        return is_first(it) ? first_.open_alias(*std::get_if<0>(&it))
-                            : fail(errc::not_supported);
+        return is_first(it) ? first_.open_alias(*std::get_if<0>(&it)) : fail(errc::not_supported);
     }
     [[nodiscard]] result<void> close_alias(region& it) noexcept
         requires backing_has_two_views<First>

@@ -118,8 +118,7 @@ class memfd {
     [[nodiscard]] result<void> seal(region& it) noexcept;
 
   private:
-    [[nodiscard]] result<void> place_reading(region& it, range part,
-                                             permissions allowed) noexcept;
+    [[nodiscard]] result<void> place_reading(region& it, range part, permissions allowed) noexcept;
     [[nodiscard]] result<void> place_writable(const region& it, range part) noexcept;
 
     memfd_options options_;

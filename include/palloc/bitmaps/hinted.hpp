@@ -3,8 +3,8 @@
 /// @brief One bit a granule, and for each length of up to 64 granules where a search may begin.
 ///
 /// Places exactly as a linear scan does. Choose it for chunks of up to some ten thousand granules
-/// whose blocks are mostly shorter than 64: claims and releases cost what they cost over `flat`, and
-/// what a search has passed over it does not look at again before something is released there.
+/// whose blocks are mostly shorter than 64: claims and releases cost what they cost over `flat`,
+/// and what a search has passed over it does not look at again before something is released there.
 ///
 /// Time, n granules: O(1) for release; O(n / 64) for a search at worst, which 64 searches of one
 /// pool's life share unless releases come between them; O(1) where there is known to be no room.
@@ -177,8 +177,8 @@ class hinted {
             const bits::word next = at + 1 < end ? ~words()[at + 1] : 0;
             if (here != 0)
                 if (const bits::word starts = starts_of(here, next, q.count); starts != 0) {
-                    const std::size_t found = at * bits::word_bits +
-                                              static_cast<std::size_t>(std::countr_zero(starts));
+                    const std::size_t found =
+                        at * bits::word_bits + static_cast<std::size_t>(std::countr_zero(starts));
                     return found <= highest ? std::optional(found) : std::nullopt;
                 }
             if (++at >= end)

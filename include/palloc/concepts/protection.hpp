@@ -80,7 +80,8 @@ concept protection_for =
     backing_provider<B> && protection_needs_a_backing_that_can_seal<P, B> &&
     protection_needs_a_backing_with_two_views<P, B> &&
     protection_needs_a_backing_that_can_change_permissions<P, B> &&
-    protection_needs_a_backing_with_two_views_or_changing_permissions<P, B> && std::move_constructible<P> &&
+    protection_needs_a_backing_with_two_views_or_changing_permissions<P, B> &&
+    std::move_constructible<P> &&
     requires {
         typename P::attributes;
         typename P::area_state;

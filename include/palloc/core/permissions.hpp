@@ -33,8 +33,8 @@ enum class permissions : std::uint8_t { none = 0, read = 1, read_write = 3, read
 
 /// @brief What is known at run time only, checked.
 /// @par Errors  `bad_argument`: writable and executable, or either without readable
-[[nodiscard]] constexpr result<permissions>
-permissions_of(bool may_read, bool may_write, bool may_execute) noexcept {
+[[nodiscard]] constexpr result<permissions> permissions_of(bool may_read, bool may_write,
+                                                           bool may_execute) noexcept {
     if ((may_write && may_execute) || ((may_write || may_execute) && !may_read))
         return fail(errc::bad_argument);
     if (may_write)

@@ -139,9 +139,8 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
         auto opened = protection_.open_window(backing_, c->source, c->state, part);
         if constexpr (requires(const window& w) { w.changes(); })
             if (opened)
-                notify({.what = event::kind::open_window,
-                        .where = part,
-                        .asked = opened->changes()});
+                notify(
+                    {.what = event::kind::open_window, .where = part, .asked = opened->changes()});
         return opened;
     }
 
@@ -170,7 +169,8 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
         if (gone == nullptr || !base::is_empty(*gone) || !reusable(*gone) || !may_go(*gone))
             return false;
         this->spare_ = this->spare_ == gone ? nullptr : this->spare_;
-        table_.remove_if([gone](chunk& c) { return &c == gone; }, [this](chunk& c) { this->retire(c); });
+        table_.remove_if([gone](chunk& c) { return &c == gone; },
+                         [this](chunk& c) { this->retire(c); });
         front_ = table_.newest_open(table_.size());
         return true;
     }

@@ -52,12 +52,15 @@ class code_writer {
     /// @brief Abandons what was not committed.
     ~code_writer() { abandon(); }
 
-    /// @brief What is to be there; at first what is there. Empty once it was committed or abandoned.
+    /// @brief What is to be there; at first what is there. Empty once it was committed or
+    /// abandoned.
     [[nodiscard]] std::span<std::byte> bytes() const noexcept {
         return edit_ == nullptr ? std::span<std::byte>{} : edit_->now();
     }
     /// @brief Where it will be.
-    [[nodiscard]] range target() const noexcept { return edit_ == nullptr ? range{} : edit_->target; }
+    [[nodiscard]] range target() const noexcept {
+        return edit_ == nullptr ? range{} : edit_->target;
+    }
 
     /// @brief Writes `value` at `offset` from the beginning of the writer.
     /// @par Errors  `past_the_end`
@@ -162,7 +165,8 @@ class perm_allocation {
     /// @brief Replaces one value while others may execute it: they see the old or the new one.
     /// @par Errors  `bad_alignment`: `offset` is not a multiple of its size; those of `write`
     template <class T>
-        requires(std::is_trivially_copyable_v<T> && sizeof(T) <= 8 && std::has_single_bit(sizeof(T)))
+        requires(std::is_trivially_copyable_v<T> && sizeof(T) <= 8 &&
+                 std::has_single_bit(sizeof(T)))
     [[nodiscard]] result<void> patch(std::uint64_t offset, const T& value) const noexcept {
         if (offset % sizeof(T) != 0)
             return fail(errc::bad_alignment);
@@ -170,7 +174,8 @@ class perm_allocation {
     }
 
     /// @brief Changes what may be done to it, or to whole pages of it. Contents stay.
-    /// @par Errors  `not_supported`: it does not own its pages; `past_the_end`; `bad_alignment`: not
+    /// @par Errors  `not_supported`: it does not own its pages; `past_the_end`; `bad_alignment`:
+    /// not
     ///   whole pages; those of the operating system. Nothing changed.
     [[nodiscard]] result<void> change(permissions now) const noexcept {
         return change(0, size(), now);

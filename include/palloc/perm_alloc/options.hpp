@@ -24,10 +24,10 @@ enum class wiping : std::uint8_t {
 /// @brief The run-time facts of a perm_alloc; all have defaults.
 struct perm_options {
     std::string_view name = {};
-    std::uint64_t arena_bytes = std::uint64_t{2} << 20;  ///< of one permission, for many blocks
+    std::uint64_t arena_bytes = std::uint64_t{2} << 20;   ///< of one permission, for many blocks
     std::uint64_t largest_arena = std::uint64_t{8} << 20; ///< each is twice the last, up to this
-    std::uint64_t cap_bytes = ~std::uint64_t{0};        ///< over all arenas
-    range within = anywhere;                            ///< for requests that name no range
+    std::uint64_t cap_bytes = ~std::uint64_t{0};          ///< over all arenas
+    range within = anywhere;                              ///< for requests that name no range
     strength require = strength::none; ///< refuse to work where no more than less can be had
     wiping wipes = wiping::at_once;
     misuse_policy on_misuse = {};
@@ -36,12 +36,12 @@ struct perm_options {
 
 /// @brief What is asked for.
 struct perm_request {
-    range within = anywhere;        ///< all of the block lies inside
-    std::uint64_t bytes = 0;        ///< rounded up to 64, or to pages where it owns them
+    range within = anywhere; ///< all of the block lies inside
+    std::uint64_t bytes = 0; ///< rounded up to 64, or to pages where it owns them
     permissions allowed = permissions::read_execute;
-    std::uint64_t alignment = 1;    ///< a power of two
-    bool owns_pages = false;        ///< nobody else's bytes on them: then `change` can change them
-    bool deferred = false;          ///< owns its pages, and cannot be accessed before a commit
+    std::uint64_t alignment = 1; ///< a power of two
+    bool owns_pages = false;     ///< nobody else's bytes on them: then `change` can change them
+    bool deferred = false;       ///< owns its pages, and cannot be accessed before a commit
 };
 
 /// @brief Why a request fails now, and how much room there was.

@@ -279,8 +279,8 @@ class write_xor_execute {
             if (const auto open = show(b, region, s, bytes, permissions::read_write); !open)
                 return open;
         if constexpr (memory_may_be_touched<Backing>)
-            std::memset(reinterpret_cast<void*>(
-                            s.flips ? bytes.base : s.alias + (bytes.base - s.where.base)),
+            std::memset(reinterpret_cast<void*>(s.flips ? bytes.base
+                                                        : s.alias + (bytes.base - s.where.base)),
                         static_cast<int>(trap_byte), bytes.bytes);
         if (const auto shown = show(b, region, s, bytes, s.wanted); !shown)
             return shown;

@@ -55,23 +55,25 @@ class perm_core {
 
     /// What never held anything, as if it had been wiped.
     [[nodiscard]] result<void> fill(range block) noexcept {
-        return pool_.with_area(block.base, [&](protection& p, backing& b, region& r,
-                                               area_state& area) -> result<void> {
-            return wipe(p, b, r, area, block);
-        });
+        return pool_.with_area(
+            block.base,
+            [&](protection& p, backing& b, region& r, area_state& area) -> result<void> {
+                return wipe(p, b, r, area, block);
+            });
     }
 
     /// A block that is about to be handed out reads as if it had never been used.
     [[nodiscard]] result<void> hand_out(range block) noexcept {
-        return pool_.with_area(block.base, [&](protection& p, backing& b, region& r,
-                                               area_state& area) -> result<void> {
-            if (!area.is_fresh(block))
-                if (const auto done = wipe(p, b, r, area, block); !done)
-                    return done;
-            if (writable(area.wanted))
-                area.mark_written(block);
-            return {};
-        });
+        return pool_.with_area(
+            block.base,
+            [&](protection& p, backing& b, region& r, area_state& area) -> result<void> {
+                if (!area.is_fresh(block))
+                    if (const auto done = wipe(p, b, r, area, block); !done)
+                        return done;
+                if (writable(area.wanted))
+                    area.mark_written(block);
+                return {};
+            });
     }
 
     /// Memory that was just given back. What cannot be wiped now is wiped before it is handed out.
@@ -119,9 +121,10 @@ class perm_core {
     }
 
     /// A window onto part of a block, all of which can be executed from now on.
-    [[nodiscard]] static result<typename protection::window>
-    open_onto(protection& p, backing& b, region& r, area_state& area, range block,
-              range part) noexcept {
+    [[nodiscard]] static result<typename protection::window> open_onto(protection& p, backing& b,
+                                                                       region& r, area_state& area,
+                                                                       range block,
+                                                                       range part) noexcept {
         if (const auto ready = p.prepare(b, r, area, block); !ready)
             return tl::unexpected(ready.error());
         return p.open_window(b, r, area, part);
@@ -149,8 +152,8 @@ class perm_core {
                 auto window = open_onto(p, b, r, area, block, target);
                 if (!window)
                     return tl::unexpected(window.error());
-                std::memcpy((*made)->now().data(),
-                            reinterpret_cast<void*>(window->writable().base), target.bytes);
+                std::memcpy((*made)->now().data(), reinterpret_cast<void*>(window->writable().base),
+                            target.bytes);
                 return window->close();
             });
         if (!copied) {
@@ -179,8 +182,7 @@ class perm_core {
                 publish(place, forth ? it.now() : it.before(), forth ? it.before() : it.now());
                 const std::uint64_t changes = window->changes();
                 if (const auto closed = window->close(); !closed) {
-                    publish(place, forth ? it.before() : it.now(),
-                            forth ? it.now() : it.before());
+                    publish(place, forth ? it.before() : it.now(), forth ? it.now() : it.before());
                     return closed; // the window tries once more when it ends
                 }
                 area.mark_written(it.target);
@@ -191,10 +193,11 @@ class perm_core {
     }
     [[nodiscard]] bool is_code(range part) noexcept {
         bool code = false;
-        (void)pool_.with_area(part.base, [&](auto&, auto&, auto&, area_state& area) -> result<void> {
-            code = executable(area.wanted) || area.alone;
-            return {};
-        });
+        (void)pool_.with_area(part.base,
+                              [&](auto&, auto&, auto&, area_state& area) -> result<void> {
+                                  code = executable(area.wanted) || area.alone;
+                                  return {};
+                              });
         return code;
     }
     [[nodiscard]] result<void> reveal(range part) noexcept {
@@ -329,7 +332,8 @@ class perm_core {
         if (!is_block(block.where()))
             return fail(errc::not_a_block);
         return pool_.with_area(
-            pages.base, [&](protection& p, backing& b, region& r, area_state& area) -> result<void> {
+            pages.base,
+            [&](protection& p, backing& b, region& r, area_state& area) -> result<void> {
                 if (!area.alone)
                     return fail(errc::not_supported);
                 if (area.pages_around(pages) != pages)

@@ -151,13 +151,15 @@ struct twin_area {
     /// it succeeds.
     template <class F>
     [[nodiscard]] result<void> each_run(range pages, F&& f) const noexcept {
-        const std::size_t end = page_of(pages.base) + static_cast<std::size_t>(pages.bytes / page_bytes);
+        const std::size_t end =
+            page_of(pages.base) + static_cast<std::size_t>(pages.bytes / page_bytes);
         for (std::size_t first = page_of(pages.base); first != end;) {
             const permissions here = allowed_on(first);
             std::size_t last = first + 1;
             while (last != end && allowed_on(last) == here)
                 ++last;
-            if (const auto done = f(range{where.base + first * page_bytes, (last - first) * page_bytes}, here);
+            if (const auto done =
+                    f(range{where.base + first * page_bytes, (last - first) * page_bytes}, here);
                 !done)
                 return done;
             first = last;
