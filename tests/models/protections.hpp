@@ -5,6 +5,7 @@
 
 #include <palloc/core/permissions.hpp>
 #include <palloc/protections/unprotected.hpp>
+#include <palloc/protections/write_xor_execute.hpp>
 
 #include <tuple>
 #include <vector>
@@ -13,8 +14,9 @@
 
 namespace palloc::test {
 
-using protection_models = std::tuple<unprotected,  //
-                                     closes_areas, //
+using protection_models = std::tuple<unprotected,       //
+                                     write_xor_execute, //
+                                     closes_areas,      //
                                      one_permission_an_area>;
 
 /// @brief Different wishes of requests, the default one first.
@@ -26,6 +28,17 @@ template <>
 [[nodiscard]] inline std::vector<one_permission_an_area::attributes>
 attribute_models<one_permission_an_area>() {
     return {{}, {permissions::read}, {permissions::read_execute}, {permissions::none}};
+}
+
+template <>
+[[nodiscard]] inline std::vector<write_xor_execute::attributes>
+attribute_models<write_xor_execute>() {
+    return {{},
+            {.wanted = permissions::read},
+            {.wanted = permissions::read_execute},
+            {.wanted = permissions::none},
+            {.wanted = permissions::read_write, .alone = true},
+            {.wanted = permissions::read_execute, .alone = true, .deferred = true}};
 }
 
 } // namespace palloc::test
