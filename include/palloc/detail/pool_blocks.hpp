@@ -108,21 +108,59 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
     }
 
     /// @brief Protects every chunk. Answers the weakest strength achieved.
+    ///
+    /// Where the policy protects in two steps, the first is taken for all chunks before the second
+    /// is taken for any: as long as nothing is sealed a failure leaves nothing protected.
     /// @par Errors  the policy's, at the first chunk that failed; older chunks are not protected
-    /// then.
+    /// then. Calling again goes on from there.
     [[nodiscard]] result<strength> protect() noexcept
         requires protection_can_close<Protection, Backing>
     {
+        [[maybe_unused]] const std::size_t oldest = oldest_unprotected();
+        if constexpr (protection_closes_in_two_steps<Protection, Backing>)
+            if (const auto ready = make_ready(oldest); !ready)
+                return tl::unexpected(ready.error());
         strength weakest = strength::write_xor_execute;
         for (std::size_t i = table_.size(); i-- != 0;) {
             chunk& c = table_[i];
             const auto got = protection_.protect(backing_, c.source, c.state);
-            if (!got)
+            if (!got) {
+                if constexpr (protection_closes_in_two_steps<Protection, Backing>)
+                    take_back(oldest, i + 1);
                 return got;
+            }
             weakest = *got < weakest ? *got : weakest;
             notify({.what = event::kind::protect, .where = c.where});
         }
         return weakest;
+    }
+
+    /// @brief Ends all writing into every chunk. Answers the weakest strength achieved.
+    /// @par Errors  the policy's, at the first chunk that failed; calling again goes on.
+    [[nodiscard]] result<strength> end_writing() noexcept
+        requires protection_can_end_writing<Protection, Backing>
+    {
+        strength weakest = strength::write_xor_execute;
+        for (std::size_t i = table_.size(); i-- != 0;) {
+            const auto got = protection_.end_writing(backing_, table_[i].source, table_[i].state);
+            if (!got)
+                return got;
+            weakest = *got < weakest ? *got : weakest;
+        }
+        return weakest;
+    }
+
+    /// @brief Copies bytes into a chunk in the way that its protection has.
+    /// @par Errors  `not_ours`, `past_the_end`, the policy's
+    [[nodiscard]] result<void> store(address place, std::span<const std::byte> bytes) noexcept
+        requires protection_can_store<Protection, Backing>
+    {
+        chunk* const c = table_.peek(place);
+        if (c == nullptr)
+            return fail(errc::not_ours);
+        if (!c->where.contains(range{place, bytes.size()}))
+            return fail(errc::past_the_end);
+        return protection_.store(backing_, c->source, c->state, place, bytes);
     }
 
     /// @brief A scoped write window onto part of a chunk.
@@ -131,7 +169,7 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
         requires protection_opens_windows<Protection, Backing>
     {
         using window = typename Protection::window;
-        chunk* const c = table_.find(part.base);
+        chunk* const c = table_.peek(part.base);
         if (c == nullptr)
             return result<window>(fail(errc::not_ours));
         if (!c->where.contains(part))
@@ -167,6 +205,30 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
     ~pool_blocks() = default;
 
   private:
+    [[nodiscard]] std::size_t oldest_unprotected() const noexcept {
+        std::size_t i = 0;
+        while (i != table_.size() && protection_.achieved(table_[i].state) != strength::none)
+            ++i;
+        return i;
+    }
+
+    /// Takes the first step for all chunks from number `oldest` on, or for none.
+    [[nodiscard]] result<void> make_ready(std::size_t oldest) noexcept {
+        for (std::size_t i = table_.size(); i-- != oldest;)
+            if (auto ready = protection_.make_ready(backing_, table_[i].source, table_[i].state);
+                !ready) {
+                take_back(i + 1, table_.size());
+                return ready;
+            }
+        return {};
+    }
+
+    /// Opens the chunks `first` to `last` again, but for what is closed for good.
+    void take_back(std::size_t first, std::size_t last) noexcept {
+        for (std::size_t i = first; i != last; ++i)
+            (void)protection_.take_back(backing_, table_[i].source, table_[i].state);
+    }
+
     /// What is wrong with giving `run`, which the caller says begins at `block`, back.
     [[nodiscard]] errc check(const chunk& c, address block, granule_run run) const noexcept {
         if (run.count == 0)

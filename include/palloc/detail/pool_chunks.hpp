@@ -122,6 +122,12 @@ class pool_chunks {
     /// @brief The chunk that contains `place`, or null.
     [[nodiscard]] const chunk* find(address place) const noexcept { return table_.find(place); }
 
+    /// @brief The same, and nothing is written: neither to the pool nor to its books.
+    [[nodiscard]] const chunk* peek(address place) const noexcept { return table_.peek(place); }
+
+    /// @brief Whether blocks of the chunk that are given back can be handed out again.
+    [[nodiscard]] bool reuses(const chunk& c) const noexcept { return reusable(c); }
+
     /// @brief Bytes in whole granules over all chunks, and those free and used. O(chunks).
     [[nodiscard]] std::uint64_t capacity_bytes() const noexcept {
         return sum([this](const chunk& c) { return granule_.offset(c.map.size()); });
