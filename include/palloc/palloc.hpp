@@ -21,6 +21,7 @@
 #include <palloc/backings/failing.hpp>
 #include <palloc/backings/fake.hpp>
 #include <palloc/backings/limited.hpp>
+#include <palloc/backings/memfd.hpp>
 #include <palloc/backings/mmap.hpp>
 #include <palloc/bitmaps/atomic.hpp>
 #include <palloc/bitmaps/boundary.hpp>

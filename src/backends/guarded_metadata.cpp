@@ -40,10 +40,9 @@ result<std::byte*> guarded_metadata::take(std::size_t bytes) noexcept {
     if (!needed)
         return fail(errc::too_large);
     if (newest_ == nullptr || *rounded > newest_->bytes - newest_->used_bytes) {
-        const std::size_t mapped =
-            std::max(arena_bytes, align_down(*needed, os::page_bytes()));
-        const auto base = os::map(0, mapped, PROT_READ | PROT_WRITE,
-                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+        const std::size_t mapped = std::max(arena_bytes, align_down(*needed, os::page_bytes()));
+        const auto base =
+            os::map(0, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
         if (!base)
             return tl::unexpected(base.error());
         newest_ = ::new (reinterpret_cast<void*>(*base)) arena{newest_, mapped, header_bytes};

@@ -3,28 +3,12 @@
 
 #include <sys/mman.h>
 
+#include "keys.hpp"
 #include "os.hpp"
 #include "place.hpp"
+#include "protection.hpp"
 
 namespace palloc::inline v0 {
-namespace {
-
-constexpr int protection_of(permissions allowed) noexcept {
-    switch (allowed) {
-    case permissions::none:
-        return PROT_NONE;
-    case permissions::read:
-        return PROT_READ;
-    case permissions::read_write:
-        return PROT_READ | PROT_WRITE;
-    case permissions::read_execute:
-        return PROT_READ | PROT_EXEC;
-    }
-    return PROT_NONE;
-}
-
-} // namespace
-
 std::size_t mmap_backing::page_bytes() const noexcept {
     return os::page_bytes();
 }
@@ -46,9 +30,25 @@ result<void> mmap_backing::unmap(region& mapped) noexcept {
 }
 
 result<void> mmap_backing::protect(region& mapped, range part, permissions allowed) noexcept {
-    if (!mapped.where_.contains(part) || ((part.base | part.bytes) & (page_bytes() - 1)) != 0)
+    if (!os::are_pages_of(mapped.where_, part))
         return fail(errc::bad_argument);
-    return os::protect(part, protection_of(allowed));
+    return os::protect(part, os::protection_of(allowed));
+}
+
+result<void> mmap_backing::lock(region& mapped, view which) noexcept {
+    return which == view::main ? os::put_under_key(mapped.where_, which) : fail(errc::bad_argument);
+}
+
+result<void> mmap_backing::unlock(region& mapped, view which) noexcept {
+    return which == view::main ? os::take_from_key(mapped.where_) : fail(errc::bad_argument);
+}
+
+bool mmap_backing::open_lock(region&, view which) noexcept {
+    return os::open_key(which);
+}
+
+void mmap_backing::close_lock(region&, view which) noexcept {
+    os::close_key(which);
 }
 
 } // namespace palloc::inline v0

@@ -169,7 +169,14 @@ result<std::size_t> write_at(int file, std::span<const std::byte> bytes, off_t o
 }
 
 result<void> close(int file) noexcept {
-    return done(call::close, [&] { return ::close(file); });
+    bool closed = false;
+    auto answer = done(call::close, [&] {
+        closed = true;
+        return ::close(file);
+    });
+    if (!closed)
+        (void)::close(file);
+    return answer;
 }
 
 result<struct stat> status(int file) noexcept {

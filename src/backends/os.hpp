@@ -111,7 +111,7 @@ inline constexpr int get_memory_deny_write_execute = 66; ///< PR_GET_MDWE, 6.3
 /// @brief pwrite; counts as a `write`.
 [[nodiscard]] result<std::size_t> write_at(int file, std::span<const std::byte> bytes,
                                            off_t offset) noexcept;
-/// @brief close. The descriptor is gone even where this fails, unless the failure was made here.
+/// @brief close. As on Linux the descriptor is gone even where this fails.
 [[nodiscard]] result<void> close(int file) noexcept;
 /// @brief fstat.
 [[nodiscard]] result<struct stat> status(int file) noexcept;

@@ -8,6 +8,7 @@
 #include <palloc/backings/failing.hpp>
 #include <palloc/backings/fake.hpp>
 #include <palloc/backings/limited.hpp>
+#include <palloc/backings/memfd.hpp>
 #include <palloc/backings/mmap.hpp>
 
 #include <cstdint>
@@ -18,6 +19,7 @@
 namespace palloc::test {
 
 using backing_models = std::tuple<mmap_backing,          //
+                                  memfd,                 //
                                   borrowed,              //
                                   borrowed_touchable,    //
                                   fake,                  //

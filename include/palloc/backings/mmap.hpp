@@ -55,11 +55,20 @@ class mmap_backing {
     /// @par Errors `bad_argument` unless `part` is whole pages of the region; `os_failure`
     [[nodiscard]] result<void> protect(region& mapped, range part, permissions allowed) noexcept;
 
+    /// @brief Puts the region under a protection key, or takes it from under it.
+    /// @par Errors `bad_argument` for an alias, which there is none of; `not_supported` where the
+    /// machine has no key left; `os_failure`
+    [[nodiscard]] result<void> lock(region& mapped, view which) noexcept;
+    [[nodiscard]] result<void> unlock(region& mapped, view which) noexcept;
+    /// @brief Lets this thread store; answers whether it could not before.
+    [[nodiscard]] bool open_lock(region& mapped, view which) noexcept;
+    void close_lock(region& mapped, view which) noexcept;
+
   private:
     mmap_options options_;
 };
 
 static_assert(backing_can_map<mmap_backing> && memory_may_be_touched<mmap_backing>);
-static_assert(backing_can_change_permissions<mmap_backing>);
+static_assert(backing_can_change_permissions<mmap_backing> && backing_has_keys<mmap_backing>);
 
 } // namespace palloc::inline v0
