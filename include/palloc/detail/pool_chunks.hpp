@@ -125,6 +125,11 @@ class pool_chunks {
     /// @brief The same, and nothing is written: neither to the pool nor to its books.
     [[nodiscard]] const chunk* peek(address place) const noexcept { return table_.peek(place); }
 
+    /// @brief What holds for a chunk of this pool.
+    [[nodiscard]] strength achieved_in(const chunk& c) const noexcept {
+        return protection_.achieved(c.state);
+    }
+
     /// @brief Whether blocks of the chunk that are given back can be handed out again.
     [[nodiscard]] bool reuses(const chunk& c) const noexcept { return reusable(c); }
 

@@ -17,6 +17,14 @@ class spin_lock {
             while (taken_.test(std::memory_order_relaxed)) {
             }
     }
+    /// @brief Takes it, unless it stays taken for as long as a short path takes.
+    [[nodiscard]] bool try_lock() noexcept {
+        for (int attempt = 0; attempt != 100'000; ++attempt)
+            if (!taken_.test(std::memory_order_relaxed) &&
+                !taken_.test_and_set(std::memory_order_acquire))
+                return true;
+        return false;
+    }
     void unlock() noexcept { taken_.clear(std::memory_order_release); }
 
   private:
