@@ -10,6 +10,7 @@
 #include <palloc/backings/limited.hpp>
 #include <palloc/backings/memfd.hpp>
 #include <palloc/backings/mmap.hpp>
+#include <palloc/backings/reserve.hpp>
 
 #include <cstdint>
 #include <tuple>
@@ -20,6 +21,7 @@ namespace palloc::test {
 
 using backing_models = std::tuple<mmap_backing,          //
                                   memfd,                 //
+                                  reserve,               //
                                   borrowed,              //
                                   borrowed_touchable,    //
                                   fake,                  //
