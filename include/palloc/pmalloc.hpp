@@ -23,17 +23,19 @@
 #include <palloc/backings/memfd.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/indexed.hpp>
+#include <palloc/concepts/backing.hpp>
+#include <palloc/concepts/chunk_bitmap.hpp>
+#include <palloc/concepts/protection.hpp>
+#include <palloc/core/error.hpp>
 #include <palloc/core/layout.hpp>
-#include <palloc/core/write_window.hpp>
+#include <palloc/core/range.hpp>
+#include <palloc/metadata/guarded_metadata.hpp>
+#include <palloc/pmalloc/any_pmalloc.hpp>
+#include <palloc/pmalloc/choose_protection.hpp>
 #include <palloc/pmalloc/detail/pmalloc_core.hpp>
-#include <palloc/protections/keyed.hpp>
-#include <palloc/protections/one_of.hpp>
-#include <palloc/protections/permanent.hpp>
-#include <palloc/protections/read_only.hpp>
-#include <palloc/protections/sealed.hpp>
-#include <palloc/protections/write_rare.hpp>
+#include <palloc/pmalloc/detail/pmalloc_writing.hpp>
+#include <palloc/pmalloc/options.hpp>
 
-#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -52,45 +54,17 @@ namespace palloc::inline v0 {
 template <class T>
 inline constexpr bool destructor_may_be_skipped = std::is_trivially_destructible_v<T>;
 
-/// @brief Any of the five protections, as `pmalloc_options` ask for them.
-using protection_choice = one_of<sealed, read_only, permanent, write_rare, keyed>;
-
-/// @brief The protection that the options ask for.
-///
-/// Modes `ro`: what `wanted` says. Modes `wr`: `write_rare`, whatever is wanted; `guarded` together
-/// with `required` then asks for windows of one thread only, which takes protection keys.
-/// @par Errors  `bad_argument`: nothing gives a pool that strength
-[[nodiscard]] inline result<protection_choice>
-choose_protection(const pmalloc_options& options) noexcept {
-    if (is_write_rare(options.mode))
-        return write_rare({.windows_of_one_thread = options.wanted == strength::guarded
-                                                        ? options.insistence
-                                                        : demand::best_effort,
-                           .from_birth = options.mode == pmalloc_mode::start_wr});
-    switch (options.wanted) {
-    case strength::guarded:
-        return keyed(options.insistence);
-    case strength::read_only:
-        return read_only{};
-    case strength::sealed:
-        return sealed(options.insistence);
-    case strength::permanent:
-        return permanent(options.insistence);
-    case strength::none:
-    case strength::write_xor_execute:
-        break;
-    }
-    return fail(errc::bad_argument);
-}
-
 /// @tparam Protection  one that can be told to protect
 /// @tparam Backing     where areas come from
 /// @tparam Bitmap      one that knows blocks, so that they are given back by address
 template <class Protection, backing_can_map Backing = memfd,
           bitmap_knows_blocks Bitmap = boundary<indexed>>
     requires protection_can_close<Protection, Backing>
-class basic_pmalloc final : public detail::pmalloc_core<Protection, Backing, Bitmap> {
-    using base = detail::pmalloc_core<Protection, Backing, Bitmap>;
+class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, Bitmap> {
+    using base = detail::pmalloc_writing<Protection, Backing, Bitmap>;
+    using base::clear;
+    using base::number;
+    using base::put;
 
     struct end_pool {
         void operator()(basic_pmalloc* pool) const noexcept { destroy(pool); }
@@ -289,71 +263,6 @@ class basic_pmalloc final : public detail::pmalloc_core<Protection, Backing, Bit
         return ended;
     }
 
-    // ---------------------------------------------------------------- write-rare
-
-    /// @brief Writable addresses of a part, for a scope.
-    /// @par Errors  `not_ours`; `past_the_end`: the part runs over the edge of its area;
-    ///   `is_protected`: the area is immutable; `not_supported`: so is every area of the pool
-    [[nodiscard]] result<write_window> open_window(range part) noexcept
-        requires protection_opens_windows<Protection, Backing>
-    {
-        return this->pool_.open_window(part);
-    }
-    template <class T>
-    [[nodiscard]] result<write_window> open_window(const T* first, std::size_t count = 1) noexcept
-        requires protection_opens_windows<Protection, Backing>
-    {
-        const auto all = layout::array_of<T>(count);
-        return all ? open_window({number(first), all->bytes}) : fail(errc::too_large);
-    }
-
-    /// @brief Copies bytes to `target`, which lies in the pool. Not atomic.
-    /// @par Errors  those of a window
-    result<void> copy(const void* target, std::span<const std::byte> bytes) noexcept
-        requires protection_can_store<Protection, Backing>
-    {
-        return this->pool_.store(number(target), bytes);
-    }
-    /// @brief Sets `count` bytes from `target` on.
-    result<void> fill(const void* target, std::byte value, std::size_t count) noexcept
-        requires protection_opens_windows<Protection, Backing>
-    {
-        return open_window({number(target), count}).and_then([&](write_window window) {
-            std::memset(window.bytes().data(), std::to_integer<int>(value), count);
-            return window.close();
-        });
-    }
-    /// @brief Copies a value over an object. Not atomic.
-    template <class T>
-        requires std::is_trivially_copyable_v<T>
-    result<void> assign(const T* target, const std::type_identity_t<T>& value) noexcept
-        requires protection_can_store<Protection, Backing>
-    {
-        return copy(target, std::as_bytes(std::span(&value, 1)));
-    }
-    /// @brief Stores a word so that readers see it whole, and what was written before it.
-    template <class T>
-        requires(std::is_trivially_copyable_v<T> && std::atomic_ref<T>::is_always_lock_free)
-    result<void> publish(const T* target, std::type_identity_t<T> value) noexcept
-        requires protection_opens_windows<Protection, Backing>
-    {
-        return with_word(
-            target, [&](std::atomic_ref<T> word) { word.store(value, std::memory_order_release); });
-    }
-    /// @brief Adds to a number, in one atomic step.
-    template <std::integral T>
-    result<void> add(const T* target, std::type_identity_t<T> amount) noexcept
-        requires protection_opens_windows<Protection, Backing>
-    {
-        return with_word(target, [&](std::atomic_ref<T> word) { word.fetch_add(amount); });
-    }
-    template <std::integral T>
-    result<void> subtract(const T* target, std::type_identity_t<T> amount) noexcept
-        requires protection_opens_windows<Protection, Backing>
-    {
-        return with_word(target, [&](std::atomic_ref<T> word) { word.fetch_sub(amount); });
-    }
-
   private:
     /// What lies at the beginning of the books; the name's characters follow.
     struct record {
@@ -371,10 +280,6 @@ class basic_pmalloc final : public detail::pmalloc_core<Protection, Backing, Bit
         : base(options, name, books, *::new(writable) detail::pmalloc_public(*this, name),
                std::move(protection), std::move(backing)) {}
     ~basic_pmalloc() = default;
-
-    [[nodiscard]] static address number(const void* at) noexcept {
-        return reinterpret_cast<address>(at);
-    }
 
     // Whoever looks for the pool meanwhile waits, and then does not find it: no other moment shows
     // memory that is protected and nobody's.
@@ -408,39 +313,6 @@ class basic_pmalloc final : public detail::pmalloc_core<Protection, Backing, Bit
             return block;
         (void)this->give_back(number(block), 0);
         return tl::unexpected(done.error());
-    }
-
-    [[nodiscard]] result<void> clear(void* block, std::uint64_t bytes) noexcept {
-        if (this->is_writable(number(block))) {
-            std::memset(block, 0, bytes);
-            return {};
-        }
-        if constexpr (protection_opens_windows<Protection, Backing>)
-            return fill(block, std::byte{}, bytes);
-        else
-            return fail(errc::not_supported);
-    }
-
-    [[nodiscard]] result<void> put(void* block, std::span<const std::byte> bytes) noexcept {
-        if (this->is_writable(number(block))) {
-            std::memcpy(block, bytes.data(), bytes.size());
-            return {};
-        }
-        if constexpr (protection_can_store<Protection, Backing>)
-            return copy(block, bytes);
-        else
-            return fail(errc::not_supported);
-    }
-
-    /// @pre  `target` is aligned.
-    template <class T, class F>
-    [[nodiscard]] result<void> with_word(const T* target, F&& change) noexcept {
-        if (number(target) % std::atomic_ref<T>::required_alignment != 0)
-            return fail(errc::bad_alignment);
-        return open_window(target).and_then([&](write_window window) {
-            change(std::atomic_ref<T>(*reinterpret_cast<T*>(window.writable().base)));
-            return window.close();
-        });
     }
 };
 
