@@ -26,7 +26,9 @@ range pages_of(const void* at, std::size_t bytes) noexcept {
 guarded_metadata::~guarded_metadata() {
     for (arena* each = std::exchange(newest_, nullptr); each != nullptr;) {
         arena* const older = each->older;
-        (void)os::unmap(pages_of(each, each->bytes));
+        const range pages = pages_of(each, each->bytes);
+        if (!os::unmap(pages)) // nobody will ask again
+            (void)os::unmap(pages);
         each = older;
     }
 }

@@ -45,12 +45,15 @@ class write_window {
                 static_cast<std::size_t>(writable_.bytes)};
     }
 
-    /// @brief Closes now. The window is empty afterwards, whatever is answered.
-    /// @par Errors  the backing's: the addresses may still be writable
+    /// @brief Closes now; the window is empty afterwards.
+    /// @par Errors  the backing's: the window stays open, and its end will try again
     result<void> close() noexcept {
-        const closer doing = std::exchange(close_, nullptr);
-        const range was = std::exchange(writable_, range{});
-        return doing == nullptr ? result<void>() : doing(backing_, region_, was);
+        if (close_ != nullptr)
+            if (auto closed = close_(backing_, region_, writable_); !closed)
+                return closed;
+        close_ = nullptr;
+        writable_ = {};
+        return {};
     }
 
     void swap(write_window& other) noexcept {

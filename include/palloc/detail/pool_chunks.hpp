@@ -305,7 +305,8 @@ class pool_chunks {
     void retire(chunk& c) noexcept {
         notify({.what = event::kind::remove_chunk, .where = c.where});
         (void)protection_.close_area(backing_, c.source, c.state);
-        (void)backing_.unmap(c.source);
+        if (!backing_.unmap(c.source)) // nobody will ask again
+            (void)backing_.unmap(c.source);
         give_back_books(c);
     }
 

@@ -177,10 +177,12 @@ class write_rare {
     [[nodiscard]] static result<void> hide_alias(Backing& backing, typename Backing::region& region,
                                                  area_state& state) noexcept {
         if constexpr (backing_has_keys<Backing>) {
-            const auto alias = backing.open_alias(region);
-            if (!alias)
-                return tl::unexpected(alias.error());
-            state.alias = *alias;
+            if (state.alias == 0) { // else an earlier attempt could not get rid of it
+                const auto alias = backing.open_alias(region);
+                if (!alias)
+                    return tl::unexpected(alias.error());
+                state.alias = *alias;
+            }
             const auto locked = backing.lock(region, view::alias);
             if (!locked)
                 (void)drop_alias(backing, region, state);

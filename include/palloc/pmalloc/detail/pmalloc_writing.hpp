@@ -15,6 +15,7 @@
 #include <palloc/core/write_window.hpp>
 #include <palloc/pmalloc/detail/pmalloc_core.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <concepts>
 #include <cstddef>
@@ -61,7 +62,8 @@ class pmalloc_writing : public pmalloc_core<Protection, Backing, Bitmap> {
         requires protection_opens_windows<Protection, Backing>
     {
         return open_window({number(target), count}).and_then([&](write_window window) {
-            std::memset(window.bytes().data(), std::to_integer<int>(value), count);
+            const auto bytes = window.bytes();
+            std::fill(bytes.begin(), bytes.end(), value);
             return window.close();
         });
     }
