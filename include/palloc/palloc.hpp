@@ -20,10 +20,13 @@
 #include <palloc/backings/carved.hpp>
 #include <palloc/backings/failing.hpp>
 #include <palloc/backings/fake.hpp>
+#include <palloc/backings/hugepage.hpp>
 #include <palloc/backings/limited.hpp>
 #include <palloc/backings/memfd.hpp>
 #include <palloc/backings/mmap.hpp>
+#include <palloc/backings/on_node.hpp>
 #include <palloc/backings/reserve.hpp>
+#include <palloc/backings/secret.hpp>
 #include <palloc/bitmaps/atomic.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/flat.hpp>

@@ -23,7 +23,6 @@
 #include <palloc/core/range.hpp>
 #include <palloc/detail/alignment.hpp>
 #include <palloc/detail/pool_blocks.hpp>
-#include <palloc/detail/spin_lock.hpp>
 #include <palloc/pool_options.hpp>
 
 #include <concepts>
@@ -193,7 +192,6 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
     using base::bytes_of;
     using base::front_;
     using base::granule_;
-    using base::growing_;
     using base::map_chunk;
     using base::notify;
     using base::options_;
@@ -293,6 +291,10 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
             if (const auto got = walk(newest->index, wanted, count, algorithm, why))
                 return *got;
         }
+        if constexpr (is_concurrent)
+            if (why.code == errc::out_of_memory && wanted.may_map && this->drained_chunks() != 0)
+                if (const auto got = allocate_reopening(wanted, count, algorithm, why))
+                    return *got;
         if constexpr (backing_can_map<Backing>)
             if (why.code == errc::out_of_memory && wanted.may_map &&
                 options_.growth.step_bytes != 0)
@@ -336,11 +338,23 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
             table_.open(c);
     }
 
+    /// Rather than growing: chunks that were out of use.
+    template <class Other>
+    [[nodiscard]] std::optional<address> allocate_reopening(const request& wanted,
+                                                            std::size_t count, Other& algorithm,
+                                                            error& why) noexcept {
+        const auto lock = this->growth_lock();
+        while (chunk* const again = this->reopen_drained(count))
+            if (const auto position = take(*again, wanted, count, algorithm, why))
+                return deliver(*again, *position, count, wanted);
+        return std::nullopt;
+    }
+
     template <class Other>
     [[nodiscard]] result<address> allocate_growing(const request& wanted, std::size_t count,
                                                    Other& algorithm) noexcept {
         error why{errc::out_of_memory};
-        const detail::locked_if<is_concurrent> lock(growing_);
+        const auto lock = this->growth_lock();
         if constexpr (is_concurrent) // somebody may have grown the pool meanwhile
             if (const auto got = walk(table_.size(), wanted, count, algorithm, why))
                 return *got;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "fork.hpp"
 
+#include <palloc/detail/spin_lock.hpp>
+
 #include <atomic>
 
 #include <sys/mman.h>
@@ -69,3 +71,11 @@ result<void> treat_in_child(range where, fork_treatment treatment) noexcept {
 }
 
 } // namespace palloc::inline v0::os
+
+namespace palloc::inline v0::detail {
+
+std::uint64_t this_process() noexcept {
+    return os::process_generation().value_or(1); // no memory for a page: as good as no fork
+}
+
+} // namespace palloc::inline v0::detail

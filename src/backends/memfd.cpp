@@ -11,10 +11,11 @@
 #include <utility>
 
 #include <sys/mman.h>
-#include <sys/resource.h>
 
+#include "files.hpp"
 #include "fork.hpp"
 #include "os.hpp"
+#include "pages.hpp"
 #include "place.hpp"
 #include "protection.hpp"
 
@@ -23,42 +24,6 @@ namespace {
 
 constexpr int read_write = PROT_READ | PROT_WRITE;
 
-/// @brief A descriptor that is closed at the end of a scope, unless it is released.
-class scoped_file {
-  public:
-    explicit scoped_file(int file) noexcept : file_(file) {}
-    ~scoped_file() {
-        if (file_ >= 0)
-            (void)os::close(file_); // of a file in memory: nothing can be lost
-    }
-    scoped_file(const scoped_file&) = delete;
-    scoped_file& operator=(const scoped_file&) = delete;
-
-    [[nodiscard]] int get() const noexcept { return file_; }
-    int release() noexcept { return std::exchange(file_, -1); }
-
-  private:
-    int file_;
-};
-
-/// @brief A mapping that is unmapped at the end of a scope, unless it is released.
-class scoped_view {
-  public:
-    explicit scoped_view(range where) noexcept : where_(where) {}
-    ~scoped_view() {
-        if (where_.bytes != 0)
-            (void)os::unmap(where_);
-    }
-    scoped_view(const scoped_view&) = delete;
-    scoped_view& operator=(const scoped_view&) = delete;
-
-    [[nodiscard]] range get() const noexcept { return where_; }
-    range release() noexcept { return std::exchange(where_, {}); }
-
-  private:
-    range where_;
-};
-
 /// @brief A file that nobody can execute by its name; kernels before 6.3 do not know how to say so.
 result<int> make_file(const char* name) noexcept {
     constexpr unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
@@ -66,16 +31,6 @@ result<int> make_file(const char* name) noexcept {
     if (!file && file.error().os_code == EINVAL)
         file = os::memory_file(name, flags);
     return file;
-}
-
-/// @brief Asks before the kernel would kill.
-result<void> set_size(int file, std::uint64_t bytes) noexcept {
-    const auto largest = os::limit(RLIMIT_FSIZE);
-    if (!largest)
-        return tl::unexpected(largest.error());
-    if (bytes > largest->rlim_cur)
-        return fail(errc::os_failure, EFBIG);
-    return os::truncate(file, bytes);
 }
 
 /// @brief The same file, open for reading only: what is mapped from it is no obstacle to a seal.
@@ -92,7 +47,7 @@ result<void> make_writable_here_only(range view) noexcept {
     return os::advise(view, MADV_DONTFORK).and_then([&] { return os::protect(view, read_write); });
 }
 
-result<void> move_over(scoped_view& view, range place) noexcept {
+result<void> move_over(os::scoped_view& view, range place) noexcept {
     return os::remap(view.get(), place.bytes, MREMAP_MAYMOVE | MREMAP_FIXED, place.base)
         .map([&](address) noexcept { view.release(); });
 }
@@ -119,8 +74,8 @@ result<memfd::region> memfd::map(const map_request& wanted) noexcept {
     const auto made = make_file(options_.name);
     if (!made)
         return tl::unexpected(made.error());
-    scoped_file file(*made);
-    if (const auto sized = set_size(file.get(), *bytes); !sized)
+    os::scoped_file file(*made);
+    if (const auto sized = os::set_size(file.get(), *bytes); !sized)
         return tl::unexpected(sized.error());
     const bool shared = child == fork_treatment::shared;
     const auto placed = os::map_placed(
@@ -128,7 +83,7 @@ result<memfd::region> memfd::map(const map_request& wanted) noexcept {
         {.protection = shared ? read_write : PROT_NONE, .flags = MAP_SHARED, .file = file.get()});
     if (!placed)
         return tl::unexpected(placed.error());
-    scoped_view view(*placed);
+    os::scoped_view view(*placed);
     if (!shared)
         if (const auto ours = make_writable_here_only(view.get()); !ours)
             return tl::unexpected(ours.error());
@@ -163,6 +118,20 @@ result<void> memfd::protect(region& it, range part, permissions allowed) noexcep
     return os::protect(part, os::protection_of(allowed));
 }
 
+result<void> memfd::discard(region& it, range part) noexcept {
+    if (!it.where_.contains(part))
+        return fail(errc::bad_argument);
+    if (!os::is_generation(it.generation_))
+        return fail(errc::not_supported);
+    if (it.sealed_)
+        return fail(errc::os_failure, EPERM);
+    const range pages = os::pages_inside(part);
+    if (pages.bytes == 0)
+        return {};
+    return os::reserve_file(it.file_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                            pages.base - it.where_.base, pages.bytes);
+}
+
 result<address> memfd::open_alias(region& it) noexcept {
     if (!os::is_generation(it.generation_))
         return fail(errc::not_supported);
@@ -173,7 +142,7 @@ result<address> memfd::open_alias(region& it) noexcept {
     const auto base = os::map(0, it.where_.bytes, PROT_NONE, MAP_SHARED, it.file_);
     if (!base)
         return base;
-    scoped_view view({*base, it.where_.bytes});
+    os::scoped_view view({*base, it.where_.bytes});
     if (const auto ours = make_writable_here_only(view.get()); !ours)
         return tl::unexpected(ours.error());
     return it.alias_ = view.release().base;
@@ -211,7 +180,7 @@ result<void> memfd::place_reading(const region& it, permissions allowed) noexcep
     const auto reopened = open_reader(it.file_);
     if (!reopened)
         return tl::unexpected(reopened.error());
-    const scoped_file reader(*reopened);
+    const os::scoped_file reader(*reopened);
     const bool absent = options_.in_child == fork_treatment::absent;
     const range where = it.where_;
     const auto base = os::map(absent ? 0 : where.base, where.bytes, os::protection_of(allowed),
@@ -220,7 +189,7 @@ result<void> memfd::place_reading(const region& it, permissions allowed) noexcep
         return tl::unexpected(base.error());
     if (!absent)
         return {};
-    scoped_view view({*base, where.bytes});
+    os::scoped_view view({*base, where.bytes});
     return os::advise(view.get(), MADV_DONTFORK).and_then([&] { return move_over(view, where); });
 }
 
@@ -232,7 +201,7 @@ result<void> memfd::place_writable(const region& it) noexcept {
         os::map(0, it.where_.bytes, shared ? read_write : PROT_NONE, MAP_SHARED, it.file_);
     if (!base)
         return tl::unexpected(base.error());
-    scoped_view view({*base, it.where_.bytes});
+    os::scoped_view view({*base, it.where_.bytes});
     if (!shared)
         if (const auto ours = make_writable_here_only(view.get()); !ours)
             return ours;

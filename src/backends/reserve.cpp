@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <palloc/backings/reserve.hpp>
-#include <palloc/core/layout.hpp>
 
 #include <cerrno>
 #include <cstring>
@@ -9,6 +8,7 @@
 
 #include "fork.hpp"
 #include "os.hpp"
+#include "pages.hpp"
 #include "place.hpp"
 #include "protection.hpp"
 
@@ -17,35 +17,15 @@ namespace {
 
 constexpr int anonymous = MAP_PRIVATE | MAP_ANONYMOUS;
 
-/// @brief The pages that `part` touches.
-range pages_around(range part, std::uint64_t page) noexcept {
-    const address base = align_down(part.base, page);
-    return {base, align_up(part.base + part.bytes, page) - base};
-}
-
-/// @brief The pages that lie wholly in `part`.
-range pages_inside(range part, std::uint64_t page) noexcept {
-    const address base = align_up(part.base, page);
-    const address end = align_down(part.base + part.bytes, page);
-    return {base, end > base ? end - base : 0};
-}
-
 /// @brief A fresh mapping in place of the old one: one call, and the system's promise of memory is
 /// returned. It would forget how children are to be treated.
 result<void> map_over(range pages) noexcept {
     return os::map(pages.base, pages.bytes, PROT_NONE, anonymous | MAP_FIXED).map([](address) {});
 }
 
-result<void> drop(range pages) noexcept {
-    auto dropped = os::advise(pages, MADV_DONTNEED);
-    if (!dropped && dropped.error().os_code == EINVAL) // the pages are locked
-        return os::advise(pages, MADV_DONTNEED_LOCKED);
-    return dropped;
-}
-
 /// @brief Access first, so that nothing is lost where that fails.
 result<void> empty(range pages) noexcept {
-    return os::protect(pages, PROT_NONE).and_then([&] { return drop(pages); });
+    return os::protect(pages, PROT_NONE).and_then([&] { return os::drop(pages); });
 }
 
 } // namespace
@@ -91,7 +71,7 @@ result<void> reserve::commit(region& it, range part) noexcept {
         return fail(errc::bad_argument);
     if (!is_here(it))
         return fail(errc::not_supported);
-    return os::protect(pages_around(part, page_bytes()), PROT_READ | PROT_WRITE);
+    return os::protect(os::pages_around(part), PROT_READ | PROT_WRITE);
 }
 
 result<void> reserve::decommit(region& it, range part) noexcept {
@@ -99,12 +79,12 @@ result<void> reserve::decommit(region& it, range part) noexcept {
         return fail(errc::bad_argument);
     if (!is_here(it))
         return fail(errc::not_supported);
-    const range pages = pages_inside(part, page_bytes());
+    const range pages = os::pages_inside(part);
     if (pages.bytes == 0)
         return {};
     auto gone = options_.in_child == fork_treatment::copied ? map_over(pages) : empty(pages);
     if (!gone && gone.error().os_code == ENOMEM)
-        return drop(pages);
+        return os::drop(pages);
     return gone;
 }
 

@@ -30,8 +30,15 @@ struct can_commit : std::bool_constant<backing_can_commit<B>> {};
 template <class B>
 struct can_move_pages : std::bool_constant<backing_can_move_pages<B>> {};
 
+template <class B>
+struct can_discard : std::bool_constant<backing_can_discard<B>> {};
+
 template <template <class> class Has>
 using models_that = boost::mp11::mp_copy_if<test::backing_models, Has>;
+
+/// What is never executable says so.
+template <class B>
+inline constexpr bool may_be_executable = !requires { requires !B::is_executable; };
 
 /// A backing with a region of six pages that are there.
 template <class Backing>
@@ -69,6 +76,10 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(permissions_are_those_of_the_pages_asked_for, Back
     BOOST_TEST(it.memory.writable(it.where));
     for (const permissions allowed : {permissions::read, permissions::none,
                                       permissions::read_execute, permissions::read_write}) {
+        if (executable(allowed) && !may_be_executable<Backing>) {
+            BOOST_TEST(!allow(it.part(2, 2), allowed).has_value());
+            continue;
+        }
         BOOST_TEST(allow(it.part(2, 2), allowed).has_value());
         BOOST_TEST(it.memory.readable(it.part(2, 2)) == (allowed != permissions::none));
         BOOST_TEST(it.memory.writable(it.part(2, 2)) == writable(allowed));
@@ -228,6 +239,25 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(pages_move_with_what_they_hold, Backing,
     BOOST_TEST((!it.memory.readable(source) && it.memory.writable({target, source.bytes})));
     BOOST_TEST((it.memory.writable(it.part(0, 2)) && it.memory.writable(it.part(4, 2))));
     BOOST_TEST(it.backing.unmap(other).has_value());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(what_is_discarded_is_fresh, Backing, models_that<can_discard>) {
+    scene<Backing> it;
+    const auto is_marked = [&](std::uint64_t page) {
+        const auto here = content_at(it, it.part(page, 1).base);
+        return test::space_of(it.it) == nullptr ? here != 0 : here <= 6 * it.page;
+    };
+    for (std::uint64_t page = 0; page != 6; ++page)
+        mark(it, it.part(page, 1).base, 7);
+    BOOST_TEST(test::fail_nth(it.it, backing_call::discard, 1));
+    BOOST_TEST(!it.backing.discard(it.region, it.part(1, 2)).has_value());
+    BOOST_TEST((is_marked(1) && is_marked(2)));
+    BOOST_TEST(!it.backing.discard(it.region, it.part(5, 2)).has_value());
+    BOOST_TEST(is_marked(5));
+    BOOST_TEST(it.backing.discard(it.region, it.part(1, 2)).has_value());
+    BOOST_TEST((is_marked(0) && !is_marked(1) && !is_marked(2) && is_marked(3)));
+    BOOST_TEST((it.memory.writable(it.where) && it.memory.readable(it.where)));
+    BOOST_TEST(it.backing.discard(it.region, {it.where.base, 0}).has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -78,6 +78,7 @@ template <class Rig>
     case backing_call::lock:
     case backing_call::unlock:
         return os::call::key_protect;
+    case backing_call::discard: // of advise and fallocate, whichever
     case backing_call::adopt:
     case backing_call::any:
         break;

@@ -274,6 +274,22 @@ class basic_fake {
             return {};
         });
     }
+    /// @brief Gives contents up, and has fresh ones at once wherever there were any.
+    /// @par Errors `bad_argument` outside the region; EPERM where sealed; as scripted
+    [[nodiscard]] result<void> discard(region& it, range part) noexcept {
+        return called(backing_call::discard, part, [&]() -> result<void> {
+            if (!where(it).contains(part))
+                return fail(errc::bad_argument);
+            if (it.sealed_)
+                return fail(errc::os_failure, EPERM);
+            const std::uint64_t content = space_->fresh(part.bytes);
+            each_view(it, part, [&](std::uint64_t offset, state& s) {
+                if (s.content != 0)
+                    s.content = content + offset;
+            });
+            return {};
+        });
+    }
     /// @brief Moves contents to `place`; where they were nothing is committed any more.
     /// @par Errors `bad_argument` unless all of `part` is committed, and both ends lie in their
     /// regions and apart; as scripted
@@ -364,6 +380,7 @@ static_assert(backing_knows_physical_addresses<fake> && backing_knows_owners<fak
 static_assert(backing_can_change_permissions<fake> && backing_can_move_pages<fake>);
 static_assert(backing_can_make_permanent<fake> && backing_can_open_parts<fake>);
 static_assert(backing_can_store<fake> && backing_has_keys<fake>);
+static_assert(backing_can_discard<fake> && !backing_states_fork_treatment<fake>);
 static_assert(!backing_can_commit<fake_demand_paged> && !memory_may_be_touched<fake>);
 
 } // namespace palloc::inline v0

@@ -83,6 +83,11 @@ class memfd {
     /// child; `os_failure`
     [[nodiscard]] result<void> protect(region& it, range part, permissions allowed) noexcept;
 
+    /// @brief Gives the memory of the pages that lie wholly in `part` back; every view sees zeros.
+    /// @par Errors `bad_argument` outside the region; `not_supported` in a child; `os_failure`:
+    /// EPERM where sealed. Nothing changed.
+    [[nodiscard]] result<void> discard(region& it, range part) noexcept;
+
     /// @brief Opens the writable view elsewhere. No child ever has it.
     /// @par Errors `bad_argument` where it is open; `not_supported` in a child; `os_failure`: EPERM
     /// where sealed
@@ -147,6 +152,6 @@ static_assert(backing_can_map<memfd> && memory_may_be_touched<memfd>);
 static_assert(backing_can_change_permissions<memfd> && backing_can_seal<memfd>);
 static_assert(backing_can_make_permanent<memfd> && backing_can_open_parts<memfd>);
 static_assert(backing_can_store<memfd> && backing_has_keys<memfd>);
-static_assert(backing_states_fork_treatment<memfd>);
+static_assert(backing_states_fork_treatment<memfd> && backing_can_discard<memfd>);
 
 } // namespace palloc::inline v0

@@ -161,6 +161,13 @@ concept backing_can_move_pages =
         { b.move_pages(from, part, to, place) } noexcept -> std::same_as<result<void>>;
     };
 
+/// @brief Gives the memory behind pages back to the system. They stay usable, and read as zero.
+template <class B>
+concept backing_can_discard =
+    backing_provider<B> && requires(B& b, typename B::region& region, range part) {
+        { b.discard(region, part) } noexcept -> std::same_as<result<void>>;
+    };
+
 /// @brief Says, and sees to it, what a child of fork finds of its memory.
 template <class B>
 concept backing_states_fork_treatment = backing_provider<B> && requires(const B& b) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief The blocks of a pool: how they are given back, resized, found, and protected.
+/// @brief The blocks of a pool: how they are given back, resized and found.
 ///
 /// The part of the pool between its chunks and the path of a request. Not used by itself.
 #pragma once
@@ -8,7 +8,7 @@
 #include <palloc/core/error.hpp>
 #include <palloc/core/placement.hpp>
 #include <palloc/core/range.hpp>
-#include <palloc/detail/pool_chunks.hpp>
+#include <palloc/detail/pool_areas.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -19,8 +19,8 @@ namespace palloc::inline v0::detail {
 
 template <granularity Granule, backing_provider Backing, chunk_bitmap Bitmap,
           protection_for<Backing> Protection, pool_observer... Observers>
-class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Observers...> {
-    using base = pool_chunks<Granule, Backing, Bitmap, Protection, Observers...>;
+class pool_blocks : public pool_areas<Granule, Backing, Bitmap, Protection, Observers...> {
+    using base = pool_areas<Granule, Backing, Bitmap, Protection, Observers...>;
 
   public:
     using base::is_concurrent;
@@ -107,74 +107,72 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
         notify({.what = event::kind::reset});
     }
 
-    /// @brief Protects every chunk. Answers the weakest strength achieved.
-    ///
-    /// Where the policy protects in two steps, the first is taken for all chunks before the second
-    /// is taken for any: as long as nothing is sealed a failure leaves nothing protected.
-    /// @par Errors  the policy's, at the first chunk that failed; older chunks are not protected
-    /// then. Calling again goes on from there.
-    [[nodiscard]] result<strength> protect() noexcept
-        requires protection_can_close<Protection, Backing>
+    /// @brief Gives the memory behind free granules back to the system, in whole pages; the
+    /// granules stay free. The newest chunks, which serve first, keep `keep_bytes` of it. Answers
+    /// the bytes given back, whether or not they were in memory.
+    /// @param at_most_bytes  where to stop, so that a call takes bounded time
+    /// @par Complexity  O(granules / 64) and a system call a free run. Over a concurrent bitmap at
+    ///   most 2 MiB at a time are taken out of the reach of others meanwhile.
+    std::uint64_t discard_free_pages(std::uint64_t keep_bytes = 0,
+                                     std::uint64_t at_most_bytes = ~std::uint64_t{0}) noexcept
+        requires backing_can_discard<Backing>
     {
-        [[maybe_unused]] const std::size_t oldest = oldest_unprotected();
-        if constexpr (protection_closes_in_two_steps<Protection, Backing>)
-            if (const auto ready = make_ready(oldest); !ready)
-                return tl::unexpected(ready.error());
-        strength weakest = strength::write_xor_execute;
-        for (std::size_t i = table_.size(); i-- != 0;) {
-            chunk& c = table_[i];
-            const auto got = protection_.protect(backing_, c.source, c.state);
-            if (!got) {
-                if constexpr (protection_closes_in_two_steps<Protection, Backing>)
-                    take_back(oldest, i + 1);
-                return got;
+        std::uint64_t given = 0;
+        this->for_each_chunk([&](chunk& c) {
+            if (!reusable(c))
+                return;
+            for (auto run = next_piece(c, 0); run.count != 0 && given < at_most_bytes;
+                 run = next_piece(c, run.last())) {
+                const std::uint64_t bytes = granule_.offset(run.count);
+                if (keep_bytes >= bytes)
+                    keep_bytes -= bytes;
+                else
+                    given += discard(c, run);
             }
-            weakest = *got < weakest ? *got : weakest;
-            notify({.what = event::kind::protect, .where = c.where});
-        }
-        return weakest;
+        });
+        return given;
     }
 
-    /// @brief Ends all writing into every chunk. Answers the weakest strength achieved.
-    /// @par Errors  the policy's, at the first chunk that failed; calling again goes on.
-    [[nodiscard]] result<strength> end_writing() noexcept
-        requires protection_can_end_writing<Protection, Backing>
+    /// @brief Takes chunks without live blocks out of use while others allocate, all but `keep` of
+    /// them, and gives their memory back to the system. Their addresses stay the pool's, and serve
+    /// again before it grows. Answers their bytes.
+    /// @par Complexity  O(granules / 64)
+    std::uint64_t drain_empty_chunks(std::size_t keep = 0) noexcept
+        requires(is_concurrent)
     {
-        strength weakest = strength::write_xor_execute;
-        for (std::size_t i = table_.size(); i-- != 0;) {
-            const auto got = protection_.end_writing(backing_, table_[i].source, table_[i].state);
-            if (!got)
-                return got;
-            weakest = *got < weakest ? *got : weakest;
-        }
-        return weakest;
+        const auto lock = this->growth_lock();
+        std::uint64_t drained = 0;
+        this->for_each_chunk([&](chunk& c) {
+            if (c.drained.load(std::memory_order_relaxed) || !base::is_empty(c))
+                return;
+            if (keep != 0) {
+                --keep;
+                return;
+            }
+            if (!c.map.claim({0, c.map.size()})) // somebody was faster
+                return;
+            c.drained.store(true, std::memory_order_relaxed);
+            ++drained_chunks_;
+            if constexpr (backing_can_discard<Backing>)
+                if (backing_.discard(c.source, c.where))
+                    notify({.what = event::kind::discard, .where = c.where});
+            drained += c.where.bytes;
+        });
+        return drained;
     }
 
-    /// @brief Copies bytes into a chunk in the way that its protection has.
-    /// @par Errors  `not_ours`, `past_the_end`, the policy's
-    [[nodiscard]] result<void> store(address place, std::span<const std::byte> bytes) noexcept
-        requires protection_can_store<Protection, Backing>
+    /// @brief Removes the chunks that are drained. Alone: no other thread or signal handler is in a
+    /// call to the pool, or comes with an address of theirs later. Answers the bytes given back.
+    /// @par Complexity  O(chunks)
+    std::uint64_t retire_drained_chunks() noexcept
+        requires(is_concurrent)
     {
-        chunk* const c = table_.peek(place);
-        if (c == nullptr)
-            return fail(errc::not_ours);
-        if (!c->where.contains(range{place, bytes.size()}))
-            return fail(errc::past_the_end);
-        return protection_.store(backing_, c->source, c->state, place, bytes);
-    }
-
-    /// @brief A scoped write window onto part of a chunk.
-    /// @par Errors  `not_ours`, `past_the_end`, the policy's
-    [[nodiscard]] auto open_window(range part) noexcept
-        requires protection_opens_windows<Protection, Backing>
-    {
-        using window = typename Protection::window;
-        chunk* const c = table_.peek(part.base);
-        if (c == nullptr)
-            return result<window>(fail(errc::not_ours));
-        if (!c->where.contains(part))
-            return result<window>(fail(errc::past_the_end));
-        return protection_.open_window(backing_, c->source, c->state, part);
+        return this->remove_chunks([this](const chunk& c) {
+            if (!c.drained.load(std::memory_order_relaxed) || c.map.free_count() != 0)
+                return false;
+            --drained_chunks_;
+            return true;
+        });
     }
 
     /// @brief Bytes that a block of `bytes` bytes may use; 2^64 - 1 where that would overflow.
@@ -194,6 +192,7 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
     using base::backing_;
     using base::base;
     using base::bytes_of;
+    using base::drained_chunks_;
     using base::front_;
     using base::granule_;
     using base::notify;
@@ -204,29 +203,49 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
 
     ~pool_blocks() = default;
 
+    /// Puts a drained chunk of at least so many granules back to use, if there is one.
+    [[nodiscard]] chunk* reopen_drained(std::size_t granules) noexcept {
+        for (std::size_t i = table_.size(); i-- != 0;) {
+            chunk& c = table_[i];
+            if (!c.drained.load(std::memory_order_relaxed) || c.map.size() < granules)
+                continue;
+            c.drained.store(false, std::memory_order_relaxed);
+            --drained_chunks_;
+            (void)release(c, {0, c.map.size()});
+            make_open(c);
+            return &c;
+        }
+        return nullptr;
+    }
+
   private:
-    [[nodiscard]] std::size_t oldest_unprotected() const noexcept {
-        std::size_t i = 0;
-        while (i != table_.size() && protection_.achieved(table_[i].state) != strength::none)
-            ++i;
-        return i;
+    static constexpr std::uint64_t piece_bytes = std::uint64_t{2} << 20;
+
+    /// The next free granules from `from` on that are worth a call, not too many where others wait.
+    [[nodiscard]] granule_run next_piece(const chunk& c, std::size_t from) const noexcept {
+        granule_run run = c.map.next_free_run(from);
+        while (run.count != 0 && granule_.offset(run.count) < backing_.page_bytes())
+            run = c.map.next_free_run(run.last());
+        if constexpr (is_concurrent) {
+            const std::uint64_t most = granule_.index(piece_bytes) + 1;
+            run.count = run.count < most ? run.count : static_cast<std::size_t>(most);
+        }
+        return run;
     }
 
-    /// Takes the first step for all chunks from number `oldest` on, or for none.
-    [[nodiscard]] result<void> make_ready(std::size_t oldest) noexcept {
-        for (std::size_t i = table_.size(); i-- != oldest;)
-            if (auto ready = protection_.make_ready(backing_, table_[i].source, table_[i].state);
-                !ready) {
-                take_back(i + 1, table_.size());
-                return ready;
-            }
-        return {};
-    }
-
-    /// Opens the chunks `first` to `last` again, but for what is closed for good.
-    void take_back(std::size_t first, std::size_t last) noexcept {
-        for (std::size_t i = first; i != last; ++i)
-            (void)protection_.take_back(backing_, table_[i].source, table_[i].state);
+    [[nodiscard]] std::uint64_t discard(chunk& c, granule_run run) noexcept {
+        if constexpr (is_concurrent)
+            if (!c.map.claim(run))
+                return 0;
+        const range bytes = bytes_of(c, run);
+        const bool given = backing_.discard(c.source, bytes).has_value();
+        if (given)
+            notify({.what = event::kind::discard, .where = bytes});
+        if constexpr (is_concurrent) {
+            (void)release(c, run);
+            make_open(c);
+        }
+        return given ? bytes.bytes : 0;
     }
 
     /// What is wrong with giving `run`, which the caller says begins at `block`, back.

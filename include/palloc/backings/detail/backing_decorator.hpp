@@ -102,6 +102,11 @@ class backing_decorator {
     {
         return asked(backing_call::decommit).and_then([&] { return inner_.decommit(it, part); });
     }
+    [[nodiscard]] result<void> discard(region& it, range part) noexcept
+        requires backing_can_discard<Backing>
+    {
+        return asked(backing_call::discard).and_then([&] { return inner_.discard(it, part); });
+    }
     [[nodiscard]] result<void> move_pages(region& from, range part, region& to,
                                           address place) noexcept
         requires backing_can_move_pages<Backing>

@@ -31,6 +31,7 @@ enum class backing_call : std::uint8_t {
     store,
     lock,
     unlock,
+    discard,
     any, ///< whichever comes
 };
 
