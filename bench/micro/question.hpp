@@ -40,6 +40,7 @@ struct question {
 [[nodiscard]] question ask_fault_in();      ///< what does the first touch of 1 GiB take?
 [[nodiscard]] question ask_recorder();      ///< what does being recorded cost a program?
 [[nodiscard]] question ask_jit_functions(); ///< what does memory for code take?
+[[nodiscard]] question ask_protected_pools(); ///< what does protection take?
 
 /// @brief All of them, in that order.
 [[nodiscard]] std::vector<question> all_questions();

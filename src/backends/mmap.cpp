@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "fork.hpp"
+#include "keys.hpp"
 #include "os.hpp"
 #include "pages.hpp"
 #include "place.hpp"
@@ -54,6 +55,22 @@ result<void> mmap_backing::protect(region& mapped, range part, permissions allow
     if (!is_here(mapped))
         return fail(errc::not_supported);
     return os::protect(part, os::protection_of(allowed));
+}
+
+result<void> mmap_backing::lock(region& mapped, view which) noexcept {
+    return which == view::main ? os::put_under_key(mapped.where_, which) : fail(errc::bad_argument);
+}
+
+result<void> mmap_backing::unlock(region& mapped, view which) noexcept {
+    return which == view::main ? os::take_from_key(mapped.where_) : fail(errc::bad_argument);
+}
+
+bool mmap_backing::open_lock(region&, view which) noexcept {
+    return os::open_key(which);
+}
+
+void mmap_backing::close_lock(region&, view which) noexcept {
+    os::close_key(which);
 }
 
 result<void> mmap_backing::discard(region& mapped, range part) noexcept {

@@ -58,9 +58,11 @@ template <class Rig>
     case backing_call::open_alias:
     case backing_call::replace_view:
     case backing_call::decommit:
+    case backing_call::open_part:
         return os::call::map;
     case backing_call::unmap:
     case backing_call::close_alias:
+    case backing_call::close_part:
         return os::call::unmap;
     case backing_call::protect:
     case backing_call::commit:
@@ -69,6 +71,13 @@ template <class Rig>
         return os::call::add_seals;
     case backing_call::move_pages:
         return os::call::remap;
+    case backing_call::make_permanent:
+        return os::call::seal;
+    case backing_call::store:
+        return os::call::write;
+    case backing_call::lock:
+    case backing_call::unlock:
+        return os::call::key_protect;
     case backing_call::discard: // of advise and fallocate, whichever
     case backing_call::adopt:
     case backing_call::any:

@@ -24,6 +24,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace palloc::inline v0 {
 
@@ -117,7 +118,40 @@ class memfd {
     /// or was placed writable, or the pages are pinned. Nothing changed.
     [[nodiscard]] result<void> seal(region& it) noexcept;
 
+    /// @brief Nobody unmaps, replaces or changes the main view before the process ends (mseal).
+    /// @par Errors `not_supported` in a child; `os_failure`: ENOSYS where the kernel is older than
+    /// 6.10
+    [[nodiscard]] result<void> make_permanent(region& it) noexcept;
+
+    /// @brief Maps the pages of a part once more, writable, elsewhere. No child ever has them.
+    /// @return where the part begins there
+    /// @par Errors `bad_argument` outside the region; `not_supported` in a child; `os_failure`:
+    /// EPERM where sealed
+    /// @par Thread safety any thread, also for the same region
+    [[nodiscard]] result<address> open_part(region& it, range part) noexcept;
+    /// @brief Unmaps them: `opened` is what was answered, with the size asked for.
+    [[nodiscard]] result<void> close_part(region& it, range opened) noexcept;
+
+    /// @brief Writes through the descriptor, whatever the views allow.
+    /// @par Errors `bad_argument` outside the region; `not_supported` in a child; `os_failure`:
+    /// EPERM where sealed
+    /// @par Thread safety any thread, also for the same region
+    [[nodiscard]] result<void> store(region& it, address place,
+                                     std::span<const std::byte> bytes) noexcept;
+
+    /// @brief Puts a view under a protection key, or takes it from under it.
+    /// @par Errors `bad_argument` where there is no such view; `not_supported` in a child, or where
+    /// the machine has no key left; `os_failure`
+    [[nodiscard]] result<void> lock(region& it, view which) noexcept;
+    [[nodiscard]] result<void> unlock(region& it, view which) noexcept;
+    /// @brief Lets this thread store through the view; answers whether it could not before.
+    [[nodiscard]] bool open_lock(region& it, view which) noexcept;
+    void close_lock(region& it, view which) noexcept;
+
   private:
+    [[nodiscard]] static range seen_by(const region& it, view which) noexcept {
+        return which == view::main ? it.where_ : range{it.alias_, it.where_.bytes};
+    }
     [[nodiscard]] result<void> place_reading(region& it, range part, permissions allowed) noexcept;
     [[nodiscard]] result<void> place_writable(const region& it, range part) noexcept;
 
@@ -127,6 +161,8 @@ class memfd {
 static_assert(backing_can_map<memfd> && memory_may_be_touched<memfd>);
 static_assert(backing_can_change_permissions<memfd> && backing_can_seal<memfd>);
 static_assert(backing_replaces_parts_of_views<memfd> && backing_can_forbid_writers<memfd>);
+static_assert(backing_can_make_permanent<memfd> && backing_can_open_parts<memfd>);
+static_assert(backing_can_store<memfd> && backing_has_keys<memfd>);
 static_assert(backing_states_fork_treatment<memfd> && backing_can_discard<memfd>);
 
 } // namespace palloc::inline v0

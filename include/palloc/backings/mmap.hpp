@@ -68,6 +68,15 @@ class mmap_backing {
     /// child where it is absent; `os_failure`
     [[nodiscard]] result<void> protect(region& mapped, range part, permissions allowed) noexcept;
 
+    /// @brief Puts the region under a protection key, or takes it from under it.
+    /// @par Errors `bad_argument` for an alias, which there is none of; `not_supported` where the
+    /// machine has no key left; `os_failure`
+    [[nodiscard]] result<void> lock(region& mapped, view which) noexcept;
+    [[nodiscard]] result<void> unlock(region& mapped, view which) noexcept;
+    /// @brief Lets this thread store; answers whether it could not before.
+    [[nodiscard]] bool open_lock(region& mapped, view which) noexcept;
+    void close_lock(region& mapped, view which) noexcept;
+
     /// @brief Gives the memory of the pages that lie wholly in `part` back.
     /// @par Errors `bad_argument` outside the region; `not_supported` in a child where it is
     /// absent; `os_failure`. Nothing changed.
@@ -81,6 +90,6 @@ class mmap_backing {
 
 static_assert(backing_can_map<mmap_backing> && memory_may_be_touched<mmap_backing>);
 static_assert(backing_can_change_permissions<mmap_backing> && backing_can_discard<mmap_backing>);
-static_assert(backing_states_fork_treatment<mmap_backing>);
+static_assert(backing_states_fork_treatment<mmap_backing> && backing_has_keys<mmap_backing>);
 
 } // namespace palloc::inline v0

@@ -27,6 +27,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
 
 namespace palloc::inline v0 {
@@ -116,6 +117,48 @@ template <class B>
 concept backing_can_seal = backing_has_two_views<B> && requires(B& b, typename B::region& region) {
     { b.seal(region) } noexcept -> std::same_as<result<void>>;
 };
+
+/// @brief Lets nobody unmap, replace or change a mapping before the process ends.
+template <class B>
+concept backing_can_make_permanent =
+    backing_provider<B> && requires(B& b, typename B::region& region) {
+        { b.make_permanent(region) } noexcept -> std::same_as<result<void>>;
+    };
+
+/// @brief Shows a part of a region at addresses of its own, to be written there for a while. Any
+/// number of such views may be open, and any thread may open one.
+template <class B>
+concept backing_can_open_parts =
+    backing_provider<B> && requires(B& b, typename B::region& region, range part) {
+        { b.open_part(region, part) } noexcept -> std::same_as<result<address>>;
+        { b.close_part(region, part) } noexcept -> std::same_as<result<void>>;
+    };
+
+/// @brief Writes bytes into a region while no view of it is writable.
+template <class B>
+concept backing_can_store =
+    backing_provider<B> &&
+    requires(B& b, typename B::region& region, address place, std::span<const std::byte> bytes) {
+        { b.store(region, place, bytes) } noexcept -> std::same_as<result<void>>;
+    };
+
+/// @brief One of the views that a region has.
+enum class view : std::uint8_t { main, alias };
+
+/// @brief Puts a view under a protection key: it stays mapped, but only a thread that has opened
+/// the lock stores through it. Loads through the main view need no open lock.
+///
+/// `lock` and `unlock` change the view; `open_lock` answers whether the lock was closed for this
+/// thread. Threads start with the rights of the one that starts them. What a machine without keys
+/// answers to `lock` is an error.
+template <class B>
+concept backing_has_keys =
+    backing_provider<B> && requires(B& b, typename B::region& region, view which) {
+        { b.lock(region, which) } noexcept -> std::same_as<result<void>>;
+        { b.unlock(region, which) } noexcept -> std::same_as<result<void>>;
+        { b.open_lock(region, which) } noexcept -> std::same_as<bool>;
+        { b.close_lock(region, which) } noexcept -> std::same_as<void>;
+    };
 
 /// @brief Address space first, pages later: the pool commits what it hands out, and decommits what
 /// it gets back. Absence means that pages come on demand.

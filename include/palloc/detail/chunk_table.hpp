@@ -60,6 +60,15 @@ class chunk_table {
         return found;
     }
 
+    /// @brief The same without taking note of the answer, so that nothing is written.
+    [[nodiscard]] Chunk* peek(address place) const noexcept {
+        table_block* const b = block();
+        if (b == nullptr)
+            return nullptr;
+        Chunk* const found = b->recent(place).load(std::memory_order_acquire);
+        return found != nullptr && found->where.contains(place) ? found : search(place);
+    }
+
     /// @brief Bytes of all chunks together.
     [[nodiscard]] std::uint64_t bytes() const noexcept {
         return bytes_.load(std::memory_order_relaxed);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief The blocks of a pool: how they are given back, resized, found, and protected.
+/// @brief The blocks of a pool: how they are given back, resized and found.
 ///
 /// The part of the pool between its chunks and the path of a request. Not used by itself.
 #pragma once
@@ -8,7 +8,7 @@
 #include <palloc/core/error.hpp>
 #include <palloc/core/placement.hpp>
 #include <palloc/core/range.hpp>
-#include <palloc/detail/pool_chunks.hpp>
+#include <palloc/detail/pool_areas.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -19,8 +19,8 @@ namespace palloc::inline v0::detail {
 
 template <granularity Granule, backing_provider Backing, chunk_bitmap Bitmap,
           protection_for<Backing> Protection, pool_observer... Observers>
-class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Observers...> {
-    using base = pool_chunks<Granule, Backing, Bitmap, Protection, Observers...>;
+class pool_blocks : public pool_areas<Granule, Backing, Bitmap, Protection, Observers...> {
+    using base = pool_areas<Granule, Backing, Bitmap, Protection, Observers...>;
 
   public:
     using base::is_concurrent;
@@ -105,43 +105,6 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
         });
         front_ = table_.newest_open(table_.size());
         notify({.what = event::kind::reset});
-    }
-
-    /// @brief Protects every chunk. Answers the weakest strength achieved.
-    /// @par Errors  the policy's, at the first chunk that failed; older chunks are not protected
-    /// then.
-    [[nodiscard]] result<strength> protect() noexcept
-        requires protection_can_close<Protection, Backing>
-    {
-        strength weakest = strength::write_xor_execute;
-        for (std::size_t i = table_.size(); i-- != 0;) {
-            chunk& c = table_[i];
-            const auto got = protection_.protect(backing_, c.source, c.state);
-            if (!got)
-                return got;
-            weakest = *got < weakest ? *got : weakest;
-            notify({.what = event::kind::protect, .where = c.where});
-        }
-        return weakest;
-    }
-
-    /// @brief A scoped write window onto part of a chunk.
-    /// @par Errors  `not_ours`, `past_the_end`, the policy's
-    [[nodiscard]] auto open_window(range part) noexcept
-        requires protection_opens_windows<Protection, Backing>
-    {
-        using window = typename Protection::window;
-        chunk* const c = table_.find(part.base);
-        if (c == nullptr)
-            return result<window>(fail(errc::not_ours));
-        if (!c->where.contains(part))
-            return result<window>(fail(errc::past_the_end));
-        auto opened = protection_.open_window(backing_, c->source, c->state, part);
-        if constexpr (requires(const window& w) { w.changes(); })
-            if (opened)
-                notify(
-                    {.what = event::kind::open_window, .where = part, .asked = opened->changes()});
-        return opened;
     }
 
     /// @brief What `f(protection, backing, region, state)` answers for the chunk that contains

@@ -107,12 +107,6 @@ class pool_chunks {
 
     // ---------------------------------------------------------------- queries
 
-    /// @brief What holds for the chunk that contains `place`; `none` elsewhere.
-    [[nodiscard]] strength achieved(address place) const noexcept {
-        const chunk* const c = table_.find(place);
-        return c == nullptr ? strength::none : protection_.achieved(c->state);
-    }
-
     /// @brief Whether a chunk contains the byte at `place`. As `find`: O(1) to O(log chunks).
     [[nodiscard]] bool owns(address place) const noexcept { return table_.find(place) != nullptr; }
 

@@ -11,6 +11,7 @@
 #include <palloc/core/range.hpp>
 
 #include <cstddef>
+#include <span>
 #include <utility>
 
 namespace palloc::inline v0::detail {
@@ -125,6 +126,52 @@ class backing_decorator {
         return asked(backing_call::move_pages).and_then([&] {
             return inner_.move_pages(from, part, to, place);
         });
+    }
+
+    [[nodiscard]] result<void> make_permanent(region& it) noexcept
+        requires backing_can_make_permanent<Backing>
+    {
+        return asked(backing_call::make_permanent).and_then([&] {
+            return inner_.make_permanent(it);
+        });
+    }
+    [[nodiscard]] result<address> open_part(region& it, range part) noexcept
+        requires backing_can_open_parts<Backing>
+    {
+        return asked(backing_call::open_part).and_then([&] { return inner_.open_part(it, part); });
+    }
+    [[nodiscard]] result<void> close_part(region& it, range opened) noexcept
+        requires backing_can_open_parts<Backing>
+    {
+        return asked(backing_call::close_part).and_then([&] {
+            return inner_.close_part(it, opened);
+        });
+    }
+    [[nodiscard]] result<void> store(region& it, address place,
+                                     std::span<const std::byte> bytes) noexcept
+        requires backing_can_store<Backing>
+    {
+        return asked(backing_call::store).and_then([&] { return inner_.store(it, place, bytes); });
+    }
+    [[nodiscard]] result<void> lock(region& it, view which) noexcept
+        requires backing_has_keys<Backing>
+    {
+        return asked(backing_call::lock).and_then([&] { return inner_.lock(it, which); });
+    }
+    [[nodiscard]] result<void> unlock(region& it, view which) noexcept
+        requires backing_has_keys<Backing>
+    {
+        return asked(backing_call::unlock).and_then([&] { return inner_.unlock(it, which); });
+    }
+    [[nodiscard]] bool open_lock(region& it, view which) noexcept
+        requires backing_has_keys<Backing>
+    {
+        return inner_.open_lock(it, which);
+    }
+    void close_lock(region& it, view which) noexcept
+        requires backing_has_keys<Backing>
+    {
+        inner_.close_lock(it, which);
     }
 
   protected:
