@@ -9,7 +9,7 @@
 
 #include <palloc/core/error.hpp>
 #include <palloc/core/range.hpp>
-#include <palloc/detail/spin_lock.hpp>
+#include <palloc/core/spin_lock.hpp>
 
 #include <concepts>
 #include <mutex>

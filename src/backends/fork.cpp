@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "fork.hpp"
 
-#include <palloc/detail/spin_lock.hpp>
+#include <palloc/core/spin_lock.hpp>
 
 #include <atomic>
 

@@ -9,6 +9,7 @@
 #include <palloc/backings/reserve.hpp>
 #include <palloc/backings/secret.hpp>
 #include <palloc/bitmaps/atomic.hpp>
+#include <palloc/core/fork_treatment.hpp>
 #include <palloc/granularities/static_granule.hpp>
 #include <palloc/metadata/mapped_metadata.hpp>
 #include <palloc/pool.hpp>

@@ -21,6 +21,7 @@
 #include "support/huge_pages.hpp"
 #include "support/in_child.hpp"
 #include "support/open_files.hpp"
+#include "support/sanitizers.hpp"
 #include "support/skip.hpp"
 
 using namespace palloc;
@@ -79,6 +80,8 @@ BOOST_AUTO_TEST_CASE(descriptors) {
 }
 
 BOOST_AUTO_TEST_CASE(address_space) {
+    if (test::is_sanitized)
+        test::skip("a sanitizer needs addresses of its own");
     BOOST_TEST(test::in_child([] {
                    const rlim_t now = test::mapped_pages() * os::page_bytes();
                    if (!set_limit(RLIMIT_AS, now + 100 * mebibyte))

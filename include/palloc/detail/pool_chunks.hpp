@@ -14,9 +14,9 @@
 #include <palloc/core/error.hpp>
 #include <palloc/core/placement.hpp>
 #include <palloc/core/range.hpp>
+#include <palloc/core/spin_lock.hpp>
 #include <palloc/detail/alignment.hpp>
 #include <palloc/detail/chunk_table.hpp>
-#include <palloc/detail/spin_lock.hpp>
 #include <palloc/pool_options.hpp>
 
 #include <atomic>

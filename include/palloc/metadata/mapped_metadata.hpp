@@ -11,7 +11,7 @@
 #include <palloc/concepts/metadata.hpp>
 #include <palloc/core/error.hpp>
 #include <palloc/core/numa_node.hpp>
-#include <palloc/detail/spin_lock.hpp>
+#include <palloc/core/spin_lock.hpp>
 
 #include <array>
 #include <atomic>
