@@ -291,6 +291,10 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
             if (const auto got = walk(newest->index, wanted, count, algorithm, why))
                 return *got;
         }
+        if constexpr (is_concurrent)
+            if (why.code == errc::out_of_memory && wanted.may_map && this->drained_chunks() != 0)
+                if (const auto got = allocate_reopening(wanted, count, algorithm, why))
+                    return *got;
         if constexpr (backing_can_map<Backing>)
             if (why.code == errc::out_of_memory && wanted.may_map &&
                 options_.growth.step_bytes != 0)
@@ -332,6 +336,18 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
             front_ = table_.newest_open(table_.size());
         else if (c.map.free_count() != 0)
             table_.open(c);
+    }
+
+    /// Rather than growing: chunks that were out of use.
+    template <class Other>
+    [[nodiscard]] std::optional<address> allocate_reopening(const request& wanted,
+                                                            std::size_t count, Other& algorithm,
+                                                            error& why) noexcept {
+        const auto lock = this->growth_lock();
+        while (chunk* const again = this->reopen_drained(count))
+            if (const auto position = take(*again, wanted, count, algorithm, why))
+                return deliver(*again, *position, count, wanted);
+        return std::nullopt;
     }
 
     template <class Other>

@@ -151,14 +151,29 @@ result<address> map_aligned(std::uint64_t bytes, std::uint64_t alignment, std::u
     return base;
 }
 
+const mapping addresses_only{.protection = PROT_NONE,
+                             .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE};
+
+/// @brief A file begins at the aligned place, and not before: it is mapped over addresses that were
+/// found without it, and are ours.
+result<address> map_file_aligned(std::uint64_t bytes, std::uint64_t alignment,
+                                 const mapping& what) noexcept {
+    const auto place = map_aligned(bytes, alignment, page_bytes(), addresses_only);
+    if (!place)
+        return place;
+    auto taken =
+        map(*place, bytes, what.protection, what.flags | MAP_FIXED, what.file, what.offset);
+    if (!taken)
+        (void)unmap({*place, bytes});
+    return taken;
+}
+
 /// @brief The same for large pages, of which there may be none to give back: a place is found with
 /// addresses alone. Another thread may take it in between; then the next one.
 result<address> map_large_pages_aligned(std::uint64_t bytes, std::uint64_t alignment,
                                         const mapping& what) noexcept {
-    const mapping addresses{.protection = PROT_NONE,
-                            .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE};
     for (int attempt = 0; attempt != 8; ++attempt) {
-        const auto place = map_aligned(bytes, alignment, page_bytes(), addresses);
+        const auto place = map_aligned(bytes, alignment, page_bytes(), addresses_only);
         if (!place)
             return place;
         if (const auto freed = unmap({*place, bytes}); !freed)
@@ -193,8 +208,9 @@ result<range> map_placed(const map_request& wanted, const mapping& what) noexcep
         if (wanted.within != anywhere)
             return map_within(*bytes, alignment, wanted.within, what);
         if (alignment > page)
-            return page == page_bytes() ? map_aligned(*bytes, alignment, page, what)
-                                        : map_large_pages_aligned(*bytes, alignment, what);
+            return page != page_bytes() ? map_large_pages_aligned(*bytes, alignment, what)
+                   : what.file >= 0     ? map_file_aligned(*bytes, alignment, what)
+                                        : map_aligned(*bytes, alignment, page, what);
         return map(0, *bytes, what.protection, what.flags, what.file, what.offset);
     }();
     return base.map([&](address at) noexcept { return range{at, *bytes}; });

@@ -112,6 +112,19 @@ BOOST_AUTO_TEST_CASE(what_is_sealed_stays_and_costs_no_descriptor) {
     BOOST_TEST(backing.unmap(region).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(the_file_begins_where_the_region_does) {
+    memfd backing;
+    for (int i = 0; i != 40; ++i) {
+        auto region = backing.map({.bytes = 2 * 4096, .alignment = std::uint64_t{1} << 25}).value();
+        const range where = backing.where(region);
+        bytes_at(where.base)[0] = 'f'; // beyond the end of the file this would kill
+        bytes_at(where.base)[where.bytes - 1] = 'l';
+        const address alias = backing.open_alias(region).value();
+        BOOST_TEST((bytes_at(alias)[0] == 'f' && bytes_at(alias)[where.bytes - 1] == 'l'));
+        BOOST_TEST(backing.unmap(region).has_value());
+    }
+}
+
 BOOST_AUTO_TEST_CASE(sizes_nobody_has_are_refused) {
     memfd backing;
     test::check_fails(backing.map({.bytes = ~std::uint64_t{0}}), {errc::too_large});

@@ -206,13 +206,11 @@ class chunk_table {
         sequence_.store(sequence_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
     }
 
-    /// @brief Takes out the chunks of which `is_doomed` says so; the newest is asked first, younger
-    /// ones move up. `retire` gets each of them when nothing here refers to it any more.
+    /// @brief Alone. Takes out the chunks of which `is_doomed` says so; the newest is asked first,
+    /// younger ones move up. `retire` gets each of them when nothing here refers to it any more.
     /// @par Complexity  O(chunks)
     template <class IsDoomed, class Retire>
-    void remove_if(IsDoomed&& is_doomed, Retire&& retire) noexcept
-        requires(!Shared)
-    {
+    void remove_if(IsDoomed&& is_doomed, Retire&& retire) noexcept {
         constexpr std::size_t doomed = ~std::size_t{0};
         table_block* const b = block();
         const std::size_t count = size();

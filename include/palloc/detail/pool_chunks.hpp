@@ -49,6 +49,7 @@ class pool_chunks {
         std::size_t index = 0; ///< in order of creation
         region source;
         std::byte* storage;
+        std::atomic<bool> drained = false; ///< out of use: all its granules are claimed by the pool
         [[no_unique_address]] typename Protection::area_state state{};
     };
 
@@ -91,22 +92,17 @@ class pool_chunks {
     std::uint64_t release_empty_chunks(std::size_t keep = 0) noexcept
         requires(!is_concurrent)
     {
-        const std::uint64_t before = mapped_bytes();
         emptied_ = 0;
         spare_ = nullptr;
-        table_.remove_if(
-            [&](chunk& c) {
-                if (!is_empty(c) || !reusable(c))
-                    return false;
-                if (keep == 0)
-                    return true;
-                --keep;
-                spare_ = &c;
+        return remove_chunks([&](chunk& c) {
+            if (!is_empty(c) || !reusable(c))
                 return false;
-            },
-            [this](chunk& c) { retire(c); });
-        front_ = table_.newest_open(table_.size());
-        return before - mapped_bytes();
+            if (keep == 0)
+                return true;
+            --keep;
+            spare_ = &c;
+            return false;
+        });
     }
 
     // ---------------------------------------------------------------- queries
@@ -131,8 +127,7 @@ class pool_chunks {
         return sum([this](const chunk& c) { return granule_.offset(c.map.free_count()); });
     }
     [[nodiscard]] std::uint64_t used_bytes() const noexcept {
-        return sum(
-            [this](const chunk& c) { return granule_.offset(c.map.size() - c.map.free_count()); });
+        return sum([this](const chunk& c) { return used_bytes_of(c); });
     }
     /// @brief Bytes of all chunks, tails that hold no whole granule included.
     [[nodiscard]] std::uint64_t mapped_bytes() const noexcept { return table_.bytes(); }
@@ -157,6 +152,8 @@ class pool_chunks {
     }
 
     [[nodiscard]] std::size_t chunk_count() const noexcept { return table_.size(); }
+    /// @brief How many of them are out of use, see `drain_empty_chunks`.
+    [[nodiscard]] std::size_t drained_chunks() const noexcept { return drained_chunks_.load(); }
 
     /// @brief The i-th chunk in order of creation.
     [[nodiscard]] const chunk& chunk_at(std::size_t i) const noexcept { return table_[i]; }
@@ -191,9 +188,8 @@ class pool_chunks {
           protection_(std::move(protection)), observers_(std::move(observers)), options_(options) {}
 
     ~pool_chunks() {
-        const std::uint64_t live = sum([this](const chunk& c) {
-            return reusable(c) ? granule_.offset(c.map.size() - c.map.free_count()) : 0;
-        });
+        const std::uint64_t live =
+            sum([this](const chunk& c) { return reusable(c) ? used_bytes_of(c) : 0; });
         if (live != 0)
             (void)report(errc::outstanding, {0, live});
         for (std::size_t i = table_.size(); i-- != 0;)
@@ -296,6 +292,15 @@ class pool_chunks {
             (void)release_empty_chunks(1);
     }
 
+    /// Alone. Answers the bytes of the chunks of which `is_doomed` says so.
+    template <class IsDoomed>
+    std::uint64_t remove_chunks(IsDoomed&& is_doomed) noexcept {
+        const std::uint64_t before = mapped_bytes();
+        table_.remove_if(is_doomed, [this](chunk& c) { retire(c); });
+        front_ = table_.newest_open(table_.size());
+        return before - mapped_bytes();
+    }
+
     /// Gives the memory and the books of a chunk back; the table is the caller's business.
     void retire(chunk& c) noexcept {
         notify({.what = event::kind::remove_chunk, .where = c.where});
@@ -353,6 +358,11 @@ class pool_chunks {
     [[nodiscard]] range bytes_of(const chunk& c, granule_run run) const noexcept {
         return {c.where.base + granule_.offset(run.first), granule_.offset(run.count)};
     }
+    [[nodiscard]] std::uint64_t used_bytes_of(const chunk& c) const noexcept {
+        return c.drained.load(std::memory_order_relaxed)
+                   ? 0
+                   : granule_.offset(c.map.size() - c.map.free_count());
+    }
     [[nodiscard]] static bool is_empty(const chunk& c) noexcept {
         return c.map.free_count() == c.map.size();
     }
@@ -383,6 +393,7 @@ class pool_chunks {
     [[no_unique_address]] std::tuple<Observers...> observers_;
     pool_options options_;
     spin_lock growing_;
+    std::atomic<std::size_t> drained_chunks_{0};
     std::atomic<std::uint64_t> misuses_{0};
 };
 

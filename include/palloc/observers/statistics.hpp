@@ -109,6 +109,7 @@ class basic_statistics {
         case event::kind::add_chunk:
         case event::kind::remove_chunk:
         case event::kind::protect:
+        case event::kind::discard:
             break;
         }
     }
