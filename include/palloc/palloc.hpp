@@ -21,7 +21,9 @@
 #include <palloc/backings/failing.hpp>
 #include <palloc/backings/fake.hpp>
 #include <palloc/backings/limited.hpp>
+#include <palloc/backings/memfd.hpp>
 #include <palloc/backings/mmap.hpp>
+#include <palloc/backings/reserve.hpp>
 #include <palloc/bitmaps/atomic.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/flat.hpp>

@@ -5,26 +5,9 @@
 
 #include "os.hpp"
 #include "place.hpp"
+#include "protection.hpp"
 
 namespace palloc::inline v0 {
-namespace {
-
-constexpr int protection_of(permissions allowed) noexcept {
-    switch (allowed) {
-    case permissions::none:
-        return PROT_NONE;
-    case permissions::read:
-        return PROT_READ;
-    case permissions::read_write:
-        return PROT_READ | PROT_WRITE;
-    case permissions::read_execute:
-        return PROT_READ | PROT_EXEC;
-    }
-    return PROT_NONE;
-}
-
-} // namespace
-
 std::size_t mmap_backing::page_bytes() const noexcept {
     return os::page_bytes();
 }
@@ -46,9 +29,9 @@ result<void> mmap_backing::unmap(region& mapped) noexcept {
 }
 
 result<void> mmap_backing::protect(region& mapped, range part, permissions allowed) noexcept {
-    if (!mapped.where_.contains(part) || ((part.base | part.bytes) & (page_bytes() - 1)) != 0)
+    if (!os::are_pages_of(mapped.where_, part))
         return fail(errc::bad_argument);
-    return os::protect(part, protection_of(allowed));
+    return os::protect(part, os::protection_of(allowed));
 }
 
 } // namespace palloc::inline v0

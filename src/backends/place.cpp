@@ -146,15 +146,22 @@ result<address> map_aligned(std::uint64_t bytes, std::uint64_t alignment, std::u
 
 } // namespace
 
-result<range> map_placed(const map_request& wanted, const mapping& what) noexcept {
+result<std::uint64_t> whole_pages(const map_request& wanted) noexcept {
     if (wanted.bytes == 0)
         return fail(errc::zero_size);
     if (!std::has_single_bit(wanted.alignment))
         return fail(errc::bad_alignment);
-    const std::uint64_t page = page_bytes();
-    const auto bytes = checked_align_up(wanted.bytes, page);
+    const auto bytes = checked_align_up<std::uint64_t>(wanted.bytes, page_bytes());
     if (!bytes)
         return fail(errc::too_large);
+    return *bytes;
+}
+
+result<range> map_placed(const map_request& wanted, const mapping& what) noexcept {
+    const auto bytes = whole_pages(wanted);
+    if (!bytes)
+        return tl::unexpected(bytes.error());
+    const std::uint64_t page = page_bytes();
     const std::uint64_t alignment = std::max(wanted.alignment, page);
     const auto base = [&] {
         if (wanted.within != anywhere)

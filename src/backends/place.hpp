@@ -21,6 +21,10 @@ struct mapping {
     off_t offset = 0;
 };
 
+/// @brief The size that is asked for in whole pages.
+/// @par Errors `zero_size`; `bad_alignment`; `too_large` where it overflows
+[[nodiscard]] result<std::uint64_t> whole_pages(const map_request& wanted) noexcept;
+
 /// @brief Maps whole pages as `wanted` says; its node is the caller's affair.
 /// @return the mapping's addresses.
 /// @par Errors `zero_size`; `too_large`; `bad_alignment`; `out_of_memory` where `wanted.within` has

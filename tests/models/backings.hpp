@@ -8,7 +8,9 @@
 #include <palloc/backings/failing.hpp>
 #include <palloc/backings/fake.hpp>
 #include <palloc/backings/limited.hpp>
+#include <palloc/backings/memfd.hpp>
 #include <palloc/backings/mmap.hpp>
+#include <palloc/backings/reserve.hpp>
 
 #include <cstdint>
 #include <tuple>
@@ -18,6 +20,8 @@
 namespace palloc::test {
 
 using backing_models = std::tuple<mmap_backing,          //
+                                  memfd,                 //
+                                  reserve,               //
                                   borrowed,              //
                                   borrowed_touchable,    //
                                   fake,                  //

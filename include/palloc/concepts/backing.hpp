@@ -19,6 +19,7 @@
 #pragma once
 
 #include <palloc/core/error.hpp>
+#include <palloc/core/fork_treatment.hpp>
 #include <palloc/core/numa_node.hpp>
 #include <palloc/core/permissions.hpp>
 #include <palloc/core/range.hpp>
@@ -116,6 +117,12 @@ concept backing_can_move_pages =
     requires(B& b, typename B::region& from, range part, typename B::region& to, address place) {
         { b.move_pages(from, part, to, place) } noexcept -> std::same_as<result<void>>;
     };
+
+/// @brief Says, and sees to it, what a child of fork finds of its memory.
+template <class B>
+concept backing_states_fork_treatment = backing_provider<B> && requires(const B& b) {
+    { b.in_child() } noexcept -> std::same_as<fork_treatment>;
+};
 
 /// @brief Its per-block calls (commit, decommit) may come from several threads at once.
 template <class B>

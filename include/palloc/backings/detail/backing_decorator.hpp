@@ -6,6 +6,7 @@
 #include <palloc/backings/detail/fault_script.hpp>
 #include <palloc/concepts/backing.hpp>
 #include <palloc/core/error.hpp>
+#include <palloc/core/fork_treatment.hpp>
 #include <palloc/core/permissions.hpp>
 #include <palloc/core/range.hpp>
 
@@ -33,6 +34,11 @@ class backing_decorator {
     [[nodiscard]] std::size_t page_bytes() const noexcept { return inner_.page_bytes(); }
     [[nodiscard]] range where(const region& it) const noexcept { return inner_.where(it); }
 
+    [[nodiscard]] fork_treatment in_child() const noexcept
+        requires backing_states_fork_treatment<Backing>
+    {
+        return inner_.in_child();
+    }
     [[nodiscard]] result<region> map(const map_request& wanted) noexcept
         requires backing_can_map<Backing>
     {
