@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "support/misuse_log.hpp"
@@ -21,6 +23,8 @@
 using namespace palloc;
 
 namespace {
+
+using sizes = std::vector<std::uint64_t>;
 
 struct scene {
     test::misuse_log mistakes;
@@ -50,8 +54,8 @@ BOOST_AUTO_TEST_SUITE(kmalloc_)
 
 BOOST_AUTO_TEST_CASE(sizes_are_padded_to_their_alignment) {
     scene it;
-    for (const std::uint64_t alignment : {1, 8, 16, 64, 128, 512, 4096, 8192, 1 << 16})
-        for (const std::uint64_t bytes : {1, 15, 16, 17, 100, 128, 1024, 3000, 8192, 8193, 100000}) {
+    for (const std::uint64_t alignment : sizes{1, 8, 16, 64, 128, 512, 4096, 8192, 1 << 16})
+        for (const std::uint64_t bytes : sizes{1, 15, 16, 17, 100, 128, 1024, 3000, 8192, 8193, 100000}) {
             const layout wanted{bytes, alignment};
             const auto got = alloc(it.heap, wanted, flags::kernel);
             BOOST_TEST_REQUIRE(got.has_value());
@@ -113,10 +117,10 @@ BOOST_AUTO_TEST_CASE(shrinking_moves_to_a_smaller_class) {
     auto block = *alloc(it.heap, {100000, 1}, flags::kernel);
     std::memset(block.data(), 7, block.size());
     std::uint64_t bytes = 100000;
-    for (const std::uint64_t less : {99999, 5000, 4999, 100, 17, 16, 1}) {
+    for (const std::uint64_t less : sizes{99999, 5000, 4999, 100, 17, 16, 1}) {
         block = *it.heap.shrink(block.data(), {less, 1}, {bytes, 1}, flags::kernel);
         BOOST_TEST(is_all(block, 7));
-        BOOST_TEST(*it.heap.usable_bytes(block.data()) <= less + less / 4 + 4096u * (less > 8192) + 15u);
+        BOOST_TEST(*it.heap.usable_bytes(block.data()) <= less + less / 4 + (less > 8192 ? 4096u : 15u));
         bytes = less;
     }
     const auto none = it.heap.shrink(block.data(), {0, 64}, {bytes, 1}, flags::kernel);
@@ -166,7 +170,7 @@ BOOST_AUTO_TEST_CASE(zero_zeroes_what_is_new_whatever_was_said_before) {
 
 BOOST_AUTO_TEST_CASE(nothing_is_dangling_and_aligned) {
     scene it;
-    for (const std::uint64_t alignment : {1, 16, 4096}) {
+    for (const std::uint64_t alignment : sizes{1, 16, 4096}) {
         const auto none = alloc(it.heap, {0, alignment}, flags::nowait);
         BOOST_TEST((none->empty() && none->data() == dangling(alignment)));
         free(it.heap, none->data(), {0, alignment});
@@ -247,8 +251,8 @@ BOOST_AUTO_TEST_CASE(an_account_has_a_limit_of_its_own) {
 
 BOOST_AUTO_TEST_CASE(failures_are_told_unless_no_warn) {
     std::vector<failed_request> told;
-    scene it({.on_failure = {[](void* log, const failed_request& it) noexcept {
-                                 static_cast<std::vector<failed_request>*>(log)->push_back(it);
+    scene it({.on_failure = {[](void* log, const failed_request& one) noexcept {
+                                 static_cast<std::vector<failed_request>*>(log)->push_back(one);
                              },
                              &told}});
     const layout huge{std::uint64_t{1} << 40, 1};
@@ -297,16 +301,16 @@ BOOST_AUTO_TEST_CASE(whatever_fails_beneath_nothing_is_lost) {
         it.script.fail_nth(backing_call::any, n);
         std::size_t failed = 0;
         std::vector<std::pair<std::byte*, layout>> held;
-        for (const std::uint64_t bytes : {16, 100, 5000, 70000, 9000, 300000}) {
+        for (const std::uint64_t bytes : sizes{16, 100, 5000, 70000, 9000, 300000}) {
             const layout wanted{bytes, 8};
             const auto got = alloc(it.heap, wanted, flags::kernel);
-            failed += got ? 0 : 1;
+            failed += got.has_value() ? 0U : 1U;
             if (!got)
                 continue;
             std::memset(got->data(), 3, bytes);
             const layout more{bytes * 2, 8};
             const auto moved = it.heap.realloc(got->data(), more, wanted, flags::kernel, no_node);
-            failed += moved ? 0 : 1;
+            failed += moved.has_value() ? 0U : 1U;
             BOOST_TEST(is_all((moved ? *moved : *got).first(bytes), 3));
             held.emplace_back(moved ? moved->data() : got->data(), moved ? more : wanted);
         }

@@ -84,7 +84,7 @@ class basic_kmalloc_heap {
     [[nodiscard]] result<std::span<std::byte>> realloc(std::byte* old, const layout& wanted,
                                                        const layout& old_layout, alloc_flags flags,
                                                        numa_node node) noexcept {
-        if (old_layout.bytes == 0) {
+        if (old_layout.bytes == 0 || old == nullptr) {
             if (wanted.bytes == 0)
                 return std::span<std::byte>(dangling(wanted.alignment), 0);
             return fresh(wanted, 0, flags, node);

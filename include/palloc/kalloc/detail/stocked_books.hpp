@@ -94,7 +94,7 @@ class stocked_books {
     metadata_ref behind_;
     spin_lock busy_;
     arena* arenas_ = nullptr;
-    std::array<free_piece*, class_of(largest_small_bytes) + 1> reusable_{};
+    std::array<free_piece*, std::bit_width(largest_small_bytes / storage_alignment)> reusable_{};
 };
 
 } // namespace palloc::inline v0::detail
