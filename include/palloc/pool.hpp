@@ -127,25 +127,28 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
         return done;
     }
 
-    /// @brief Makes a block longer, moving its pages to another place of the pool if it must.
-    /// @pre  The block and the granules are whole pages.
+    /// @brief Makes a block longer, moving its pages elsewhere if it must: for want of room behind
+    /// it, or because it is not at a multiple of `alignment`, a power of two. Granules are pages.
     /// @return where the block is now
     /// @par Errors  those of `allocate` and of moving; the old block is as it was.
     [[nodiscard]] result<address> relocate(address block, std::uint64_t old_bytes,
-                                           std::uint64_t new_bytes) noexcept
+                                           std::uint64_t new_bytes,
+                                           std::uint64_t alignment = 1) noexcept
         requires backing_can_move_pages<Backing>
     {
-        const auto resized = this->resize(block, old_bytes, new_bytes);
-        if (resized)
+        const bool may_stay = block % alignment == 0;
+        const auto resized = this->resize(block, old_bytes, may_stay ? new_bytes : old_bytes);
+        if (resized && may_stay)
             return block;
-        if (resized.error().code != errc::no_room)
+        if (!resized && resized.error().code != errc::no_room)
             return tl::unexpected(resized.error());
-        const auto fresh = allocate(request{.bytes = new_bytes});
+        const auto fresh = allocate(request{.bytes = new_bytes, .alignment = alignment});
         if (!fresh)
             return fresh;
         chunk& from = *table_.find(block);
         chunk& to = *table_.find(*fresh);
-        const range pages{block, granule_.offset(granule_.count(old_bytes))};
+        const std::uint64_t kept = old_bytes < new_bytes ? old_bytes : new_bytes;
+        const range pages{block, granule_.offset(granule_.count(kept))};
         if (const auto moved = backing_.move_pages(from.source, pages, to.source, *fresh); !moved) {
             (void)this->deallocate(*fresh, new_bytes);
             return tl::unexpected(moved.error());
