@@ -195,8 +195,14 @@ BOOST_AUTO_TEST_CASE(who_holds_at_most_one_of_two_blocks_always_gets_one) {
     BOOST_TEST(failures(2, 1, attempts) == 0);
     BOOST_TEST(failures(64, 32, attempts) == 0);
     BOOST_TEST(failures(128, 64, attempts) == 0);
-    BOOST_TEST(failures(130, 65, attempts) == 0);
-    BOOST_TEST(failures(200, 100, attempts) == 0);
+}
+
+// While a thread is stopped in a claim that it will give up, its granules are missing: the requests
+// that come meanwhile end after so many looks, because it may be stopped for ever.
+BOOST_AUTO_TEST_CASE(blocks_of_several_words_hardly_ever_fail) {
+    const std::size_t attempts = full() ? 10'000'000 : 1'000'000;
+    BOOST_TEST(failures(130, 65, attempts) <= attempts / 1000);
+    BOOST_TEST(failures(200, 100, attempts) <= attempts / 1000);
 }
 
 // ------------------------------------------------------------------ stopped in the middle

@@ -64,9 +64,6 @@ class basic_atomic {
         return size_ - std::min(size_, static_cast<std::size_t>(used));
     }
 
-    /// @brief Give-backs so far, failed claims of several words among them; empty during a claim of
-    /// several words, which others see although it may fail. A release in progress needs no such
-    /// care: what it has cleared may be taken as not yet given back.
     /// @brief Give-backs so far, those of failed claims of several words among them; empty during a
     /// claim of several words, as others see it although it may fail. A release in progress is not
     /// shown: what it has cleared may be taken as not yet given back.
@@ -187,6 +184,7 @@ class basic_atomic {
 
     /// With `after_used`, a run of several words is also left alone where the granule before it is
     /// free: then the search saw the two at different moments, and may have missed a lower place.
+    /// Looked at once before, so that others hardly ever see a claim that is not to last.
     bool claim(granule_run run, bool after_used) noexcept {
         auto& tally = tallies_.of(run.first / leaf_granules);
         if (in_one_word(run)) {
@@ -196,6 +194,8 @@ class basic_atomic {
             tally.used.fetch_add(static_cast<std::int64_t>(run.count));
             return true;
         }
+        if (after_used && !test(run.first - 1))
+            return false;
         tally.changes.fetch_add(tallies::half_done);
         const std::size_t taken = detail::atomic_bits::take_down(words_, run);
         const bool claimed = taken == run.first && (!after_used || test(run.first - 1));

@@ -44,7 +44,9 @@ class thread_cache {
     static constexpr bool is_concurrent = true;
     static constexpr bool is_touchable = pool_can_serve_containers<Pool>;
 
-    /// @param options  the pool's; the metadata provider is asked for the stripes too.
+    /// @param options  the pool's; the metadata provider is asked for the stripes too, by any
+    /// thread
+    ///   at any time.
     /// @param parts    what the pool is made of besides.
     template <class... Parts>
     explicit thread_cache(const pool_options& options, Parts&&... parts)

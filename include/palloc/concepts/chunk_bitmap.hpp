@@ -7,18 +7,18 @@
 /// a second process can open a bitmap in a shared segment. 1 = allocated; bit 0 is the lowest
 /// address.
 ///
-/// | expression           | type                     | meaning |
-/// |----------------------|--------------------------|--------------------------------------------------|
-/// | `M(storage, n)`      |                          | a view of n granules; cannot fail | |
-/// `M::storage_bytes(n)`| `std::size_t`            | bytes of storage for n granules | | `m.size()`
-/// | `std::size_t`            | n                                                | |
-/// `m.free_count()`     | `std::size_t`            | free granules, O(1) | | `m.test(i)`          |
-/// `bool`                   | whether granule i is allocated                   | | `m.find_fit(q)`
-/// | `optional<std::size_t>`  | the lowest free legal position                   | |
-/// `m.next_free_run(i)` | `granule_run`            | what of the first free run at or after i is
-/// left from i on; count 0: none | | `m.claim(run)`       | `bool`                   | takes all of
-/// the run, or nothing                 | | `m.release(run)`     | `std::size_t`            | gives
-/// the run back; how many granules were free already | | `m.reset()`          | | all free again |
+/// | expression            | type                    | meaning                                            |
+/// |-----------------------|-------------------------|----------------------------------------------------|
+/// | `M(storage, n)`       |                         | a view of n granules; cannot fail                  |
+/// | `M::storage_bytes(n)` | `std::size_t`           | bytes of storage for n granules                    |
+/// | `m.size()`            | `std::size_t`           | n                                                  |
+/// | `m.free_count()`      | `std::size_t`           | free granules, O(1)                                |
+/// | `m.test(i)`           | `bool`                  | whether granule i is allocated                     |
+/// | `m.find_fit(q)`       | `optional<std::size_t>` | the lowest free legal position                     |
+/// | `m.next_free_run(i)`  | `granule_run`           | the first free run from i on; count 0: none        |
+/// | `m.claim(run)`        | `bool`                  | takes all of the run, or nothing                   |
+/// | `m.release(run)`      | `std::size_t`           | gives it back; how many granules were free already |
+/// | `m.reset()`           |                         | all free again                                     |
 ///
 /// An exclusive bitmap changes nothing in a release that finds a free granule. A concurrent one can
 /// only tell afterwards. Storage is aligned to `storage_alignment`. Runs passed in lie inside [0,

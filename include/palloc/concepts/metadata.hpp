@@ -2,16 +2,17 @@
 /// @file
 /// @brief Concept: where a pool keeps its own books, always outside the managed memory.
 ///
-/// | expression               | type                  | meaning |
-/// |--------------------------|-----------------------|------------------------------------------------|
-/// | `s.take(bytes)`          | `result<std::byte*>`  | storage aligned to `storage_alignment`:
-/// zeroed, or (a segment that is attached to) as another view left it | | `s.give_back(p, bytes)`
-/// |                       | the same storage, the same size                |
+/// | expression              | type                 | meaning                                |
+/// |-------------------------|----------------------|----------------------------------------|
+/// | `s.take(bytes)`         | `result<std::byte*>` | storage aligned to `storage_alignment` |
+/// | `s.give_back(p, bytes)` |                      | the same storage, the same size        |
 ///
-/// A provider that repeats the same answers for the same sequence of calls can be attached to from
-/// a second process. Untouched storage should cost nothing: a pool may take gigabytes and touch a
-/// page. Asked only when chunks come and go, never on the path of a request; so it is passed by
-/// reference and not by type. The provider must outlive the pool.
+/// Storage is zeroed, or (a segment that is attached to) as another view left it. A provider that
+/// repeats the same answers for the same sequence of calls can be attached to from a second
+/// process. Untouched storage should cost nothing: a pool may take gigabytes and touch a page.
+/// Asked only when chunks come and go, never on the path of a request; so it is passed by reference
+/// and not by type. The provider must outlive the pool. What a pool or composition that threads
+/// share takes from must itself bear calls of several threads at once, as `mapped_metadata` does.
 #pragma once
 
 #include <palloc/core/error.hpp>

@@ -5,11 +5,11 @@
 /// The first group are sentences: the pool checks them before anything else, so that a wrong
 /// combination is refused in words. The second group is what a composition may ask of its parts.
 ///
-/// | expression                     | type              | meaning |
-/// |--------------------------------|-------------------|------------------------------------------|
-/// | `p.allocate(bytes, alignment)` | `result<address>` | a block | | `p.deallocate(a, bytes,
-/// alignment)` | `result<void>` | gives it back; the same size and alignment | | `p.owns(a)` |
-/// `bool`            | whether the address is the pool's        |
+/// | expression                          | type              | meaning                              |
+/// |-------------------------------------|-------------------|--------------------------------------|
+/// | `p.allocate(bytes, alignment)`      | `result<address>` | a block                              |
+/// | `p.deallocate(a, bytes, alignment)` | `result<void>`    | gives it back; equal size, alignment |
+/// | `p.owns(a)`                         | `bool`            | whether the address is the pool's    |
 #pragma once
 
 #include <palloc/concepts/algorithm.hpp>

@@ -4,17 +4,16 @@
 ///
 /// The unit of protection is a chunk, here called an *area*; the policy keeps its state for each.
 ///
-/// | expression                       | type                | meaning |
-/// |----------------------------------|---------------------|------------------------------------------------|
-/// | `P::needs`                       | `protection_needs`  | what it demands of the backing | |
-/// `P::attributes`                  | regular             | what a request may say about protection
-/// | | `P::area_state`                  | default-constructible | what the policy remembers of an
-/// area         | | `p.open_area(b, region, s, a)`   | `result<void>`      | a fresh region gets
-/// its first state            | | `p.close_area(b, region, s)`     | `result<void>`      | before
-/// the region is unmapped                  | | `p.admits(s, a)`                 | `bool` | may a
-/// block with attributes a live here now?   | | `p.on_release(s)`                | `release_action`
-/// | is a freed block reused, or dead for good?     | | `p.achieved(s)`                  |
-/// `strength`          | what really holds now, not what was wished for |
+/// | expression                | type                  | meaning                                      |
+/// |---------------------------|-----------------------|----------------------------------------------|
+/// | `P::needs`                | `protection_needs`    | what it demands of the backing               |
+/// | `P::attributes`           | regular               | what a request may say about protection      |
+/// | `P::area_state`           | default-constructible | what the policy remembers of an area         |
+/// | `p.open_area(b, r, s, a)` | `result<void>`        | a fresh region gets its first state          |
+/// | `p.close_area(b, r, s)`   | `result<void>`        | before the region is unmapped                |
+/// | `p.admits(s, a)`          | `bool`                | may a block with attributes a live here now? |
+/// | `p.on_release(s)`         | `release_action`      | is a freed block reused, or dead for good?   |
+/// | `p.achieved(s)`           | `strength`            | what really holds, not what was wished for   |
 ///
 /// What a policy claims in `needs` implies a concept of the backing; each such rule is a concept
 /// whose name is the sentence, and they are checked first, so that they are what the user reads.

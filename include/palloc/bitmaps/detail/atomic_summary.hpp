@@ -2,9 +2,10 @@
 /// @file
 /// @brief Where a free run of some length may be: bounds that threads raise and lower at once.
 ///
-/// A tree with eight children a node. A leaf stands for 512 granules and bounds from above how many
-/// granules are free in a row from any granule of it on, counted beyond its end, 512 standing for
-/// all more. An inner node bounds its children. A node is one word:
+/// A tree with eight children a node, laid out as `octree.hpp` says. A leaf stands for 512 granules
+/// and bounds from above how many granules are free in a row from any granule of it on, counted
+/// beyond its end, 512 standing for all more. An inner node bounds its children. A node is one
+/// word:
 ///
 ///     63               11 10      9           0
 ///     [ version          ][lowering][ 512 - bound ]      zero: all free
@@ -22,6 +23,7 @@
 /// All accesses are sequentially consistent: the argument needs it.
 #pragma once
 
+#include <palloc/bitmaps/detail/octree.hpp>
 #include <palloc/core/version.hpp>
 
 #include <algorithm>
@@ -40,15 +42,15 @@ class atomic_summary {
 
     static constexpr std::size_t leaf_granules = 512;
     /// @brief The answer of a search that finds no leaf.
-    static constexpr std::size_t none = ~std::size_t{0};
+    static constexpr std::size_t none = octree::none;
 
     /// @brief Words of storage for `leaves` leaves, whole cache lines.
     [[nodiscard]] static constexpr std::size_t nodes(std::size_t leaves) noexcept {
-        return (leaf_base(leaves) + leaves + 7) / 8 * 8;
+        return octree::node_count(leaves);
     }
 
     atomic_summary(node* nodes, std::size_t leaves) noexcept
-        : nodes_(nodes), leaf_base_(leaf_base(leaves)), leaves_(leaves) {}
+        : nodes_(nodes), leaf_base_(octree::leaf_base(leaves)), leaves_(leaves) {}
 
     /// @brief The lowest leaf that is not below `from` and whose bound is at least `wanted`.
     /// @pre  from < leaves, 1 <= wanted <= leaf_granules.
@@ -58,21 +60,21 @@ class atomic_summary {
         if (bound(nodes_[i].load()) >= wanted) [[likely]]
             return from;
         if (from == 0)
-            i = root_index;
+            i = octree::root_index;
         for (unsigned eligible = ~0u << i % 8;;) {
             const unsigned found = hits(i, wanted) & eligible;
             if (found != 0) {
                 i = i / 8 * 8 + static_cast<unsigned>(std::countr_zero(found));
                 if (i >= leaf_base_)
                     return i - leaf_base_ < leaves_ ? i - leaf_base_ : none;
-                i = first_child(i);
+                i = octree::first_child(i);
                 if (i >= leaf_base_ + leaves_)
                     return none; // what is past the end looks free
                 eligible = ~0u;
-            } else if (i <= root_index) {
+            } else if (i <= octree::root_index) {
                 return none;
             } else {
-                i = parent(i);
+                i = octree::parent(i);
                 if (eligible == ~0u) // the node above them is too high
                     (void)lower_inner(i);
                 eligible = ~0u << 1 << i % 8;
@@ -82,9 +84,9 @@ class atomic_summary {
 
     /// @brief Sees to it that no bound from `leaf` to the root is below `length`.
     void raise(std::size_t leaf, std::size_t length) const noexcept {
-        for (std::size_t i = leaf_base_ + leaf;; i = parent(i)) {
+        for (std::size_t i = leaf_base_ + leaf;; i = octree::parent(i)) {
             raise_node(nodes_[i], length);
-            if (i == root_index)
+            if (i == octree::root_index)
                 return;
         }
     }
@@ -96,8 +98,8 @@ class atomic_summary {
         std::size_t i = leaf_base_ + leaf;
         if (bound(nodes_[i].load()) <= seen || !lower_node(nodes_[i], longest))
             return;
-        while (i != root_index) {
-            i = parent(i);
+        while (i != octree::root_index) {
+            i = octree::parent(i);
             if (!lower_inner(i))
                 return;
         }
@@ -111,19 +113,8 @@ class atomic_summary {
     }
 
   private:
-    static constexpr std::size_t root_index = 7;
     static constexpr std::uint64_t lowering = 1 << 10;
     static constexpr std::uint64_t version_step = 1 << 11;
-
-    static constexpr std::size_t parent(std::size_t i) noexcept { return i / 8 + 6; }
-    static constexpr std::size_t first_child(std::size_t i) noexcept { return (i - 6) * 8; }
-
-    static constexpr std::size_t leaf_base(std::size_t leaves) noexcept {
-        std::size_t base = root_index;
-        for (std::size_t room = 1; room < leaves; room *= 8)
-            base = first_child(base);
-        return base;
-    }
 
     static constexpr std::size_t bound(std::uint64_t value) noexcept {
         return leaf_granules - value % lowering;
@@ -156,7 +147,7 @@ class atomic_summary {
     }
 
     [[nodiscard]] std::size_t highest_child(std::size_t i) const noexcept {
-        const node* line = nodes_ + first_child(i);
+        const node* line = nodes_ + octree::first_child(i);
         std::size_t highest = 0;
         for (unsigned k = 0; k < 8; ++k)
             highest = std::max(highest, bound(line[k].load()));

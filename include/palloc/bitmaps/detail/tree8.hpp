@@ -2,17 +2,12 @@
 /// @file
 /// @brief A tree of numbers with eight children a node, each node the join of its children.
 ///
-/// The nodes lie level by level in one array of words; the eight children of a node are one cache
-/// line, and parent and child are found by arithmetic alone:
-///
-///     [. . . . . . . root] [8 children] [64 grandchildren] ... [leaves]
-///      0             7      8            16          80
-///
-/// Zeroed nodes are a tree of zeros. Memory: 8/7 words a leaf, up to twice that where the number of
-/// leaves is just above a power of eight.
+/// Zeroed nodes are a tree of zeros. Where they lie, and how much memory that is, tells
+/// `octree.hpp`.
 /// @par Complexity  Every member reads O(log8 leaves) lines.
 #pragma once
 
+#include <palloc/bitmaps/detail/octree.hpp>
 #include <palloc/core/version.hpp>
 
 #include <algorithm>
@@ -28,17 +23,17 @@ template <class Join, class Steps>
 class tree8 {
   public:
     /// @brief The answer of a search that finds no leaf.
-    static constexpr std::size_t none = ~std::size_t{0};
+    static constexpr std::size_t none = octree::none;
 
     /// @brief Words of storage for `leaves` leaves, whole cache lines.
     [[nodiscard]] static constexpr std::size_t node_count(std::size_t leaves) noexcept {
-        return (leaf_base(leaves) + leaves + 7) / 8 * 8;
+        return octree::node_count(leaves);
     }
 
     tree8(std::uint64_t* nodes, std::size_t leaves) noexcept
-        : nodes_(nodes), leaf_base_(leaf_base(leaves)), leaves_(leaves) {}
+        : nodes_(nodes), leaf_base_(octree::leaf_base(leaves)), leaves_(leaves) {}
 
-    [[nodiscard]] std::uint64_t root() const noexcept { return nodes_[root_index]; }
+    [[nodiscard]] std::uint64_t root() const noexcept { return nodes_[octree::root_index]; }
     [[nodiscard]] std::uint64_t leaf(std::size_t i) const noexcept {
         return nodes_[leaf_base_ + i];
     }
@@ -49,20 +44,20 @@ class tree8 {
     [[nodiscard]] std::size_t first_from(std::size_t from, Wanted wanted) const noexcept {
         if (from >= leaves_ || !wanted(root()))
             return none;
-        std::size_t i = root_index;
+        std::size_t i = octree::root_index;
         if (from != 0) {
             i = leaf_base_ + from;
             unsigned found = hits(i, wanted) & (~0u << i % 8);
             while (found == 0) {
-                if (i == root_index)
+                if (i == octree::root_index)
                     return none;
-                i = parent(i);
+                i = octree::parent(i);
                 found = hits(i, wanted) & (~0u << 1 << i % 8);
             }
             i = i / 8 * 8 + static_cast<unsigned>(std::countr_zero(found));
         }
         while (i < leaf_base_) {
-            const std::size_t child = first_child(i);
+            const std::size_t child = octree::first_child(i);
             i = child + static_cast<unsigned>(std::countr_zero(hits(child, wanted)));
         }
         return i - leaf_base_;
@@ -74,15 +69,15 @@ class tree8 {
         std::size_t i = leaf_base_ + end;
         unsigned found = 0;
         while ((found = hits(i, wanted) & ~(~0u << i % 8)) == 0) {
-            if (i <= root_index)
+            if (i <= octree::root_index)
                 return none;
-            i = parent(i);
+            i = octree::parent(i);
         }
         for (;;) {
             i = i / 8 * 8 + static_cast<unsigned>(std::bit_width(found)) - 1;
             if (i >= leaf_base_)
                 return i - leaf_base_;
-            i = first_child(i);
+            i = octree::first_child(i);
             found = hits(i, wanted);
         }
     }
@@ -92,18 +87,18 @@ class tree8 {
         std::size_t i = leaf_base_ + leaf;
         while (nodes_[i] != value) {
             nodes_[i] = value;
-            if (i == root_index)
+            if (i == octree::root_index)
                 return;
             value = joined(i / 8 * 8);
-            i = parent(i);
+            i = octree::parent(i);
         }
     }
 
     /// @brief Zeroes the leaves below `end` and all that is above them; the others must be zero.
     void clear_before(std::size_t end) noexcept {
-        for (std::size_t first = leaf_base_;; first = parent(first)) {
+        for (std::size_t first = leaf_base_;; first = octree::parent(first)) {
             std::fill_n(nodes_ + first, end, 0);
-            if (first == root_index)
+            if (first == octree::root_index)
                 return;
             end = (end + 7) / 8;
         }
@@ -112,24 +107,12 @@ class tree8 {
     /// @brief Whether each node is the join of its children. O(leaves).
     [[nodiscard]] bool consistent() const noexcept {
         for (std::size_t line = (leaf_base_ + leaves_ - 1) / 8 * 8; line != 0; line -= 8)
-            if (nodes_[parent(line)] != joined(line))
+            if (nodes_[octree::parent(line)] != joined(line))
                 return false;
         return true;
     }
 
   private:
-    static constexpr std::size_t root_index = 7;
-
-    static constexpr std::size_t parent(std::size_t i) noexcept { return i / 8 + 6; }
-    static constexpr std::size_t first_child(std::size_t i) noexcept { return (i - 6) * 8; }
-
-    static constexpr std::size_t leaf_base(std::size_t leaves) noexcept {
-        std::size_t base = root_index;
-        for (std::size_t room = 1; room < leaves; room *= 8)
-            base = first_child(base);
-        return base;
-    }
-
     /// Bit k: node k of the line that holds node i is wanted. Without a branch.
     template <class Wanted>
     [[nodiscard]] unsigned hits(std::size_t i, Wanted wanted) const noexcept {
