@@ -128,8 +128,7 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
     }
 
     /// @brief Makes a block longer, moving its pages elsewhere if it must: for want of room behind
-    /// it, or because it is not at a multiple of `alignment`, a power of two. Granules are pages.
-    /// @return where the block is now
+    /// it, or to be at a multiple of `alignment`. Answers where it is. Granules are pages.
     /// @par Errors  those of `allocate` and of moving; the old block is as it was.
     [[nodiscard]] result<address> relocate(address block, std::uint64_t old_bytes,
                                            std::uint64_t new_bytes,
@@ -147,14 +146,10 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
             return fresh;
         chunk& from = *table_.find(block);
         chunk& to = *table_.find(*fresh);
-        const std::uint64_t kept = old_bytes < new_bytes ? old_bytes : new_bytes;
-        const range pages{block, granule_.offset(granule_.count(kept))};
-        if (const auto moved = backing_.move_pages(from.source, pages, to.source, *fresh); !moved) {
-            (void)this->deallocate(*fresh, new_bytes);
-            return tl::unexpected(moved.error());
-        }
-        (void)this->deallocate(block, old_bytes);
-        return fresh;
+        const range pages{block, this->usable_bytes(old_bytes < new_bytes ? old_bytes : new_bytes)};
+        const auto moved = backing_.move_pages(from.source, pages, to.source, *fresh);
+        (void)(moved ? this->deallocate(block, old_bytes) : this->deallocate(*fresh, new_bytes));
+        return moved.map([&]() noexcept { return *fresh; });
     }
 
     /// @brief Why the request would fail now, and by how much. As costly as a failing `allocate`.

@@ -55,7 +55,8 @@ BOOST_AUTO_TEST_SUITE(kmalloc_)
 BOOST_AUTO_TEST_CASE(sizes_are_padded_to_their_alignment) {
     scene it;
     for (const std::uint64_t alignment : sizes{1, 8, 16, 64, 128, 512, 4096, 8192, 1 << 16})
-        for (const std::uint64_t bytes : sizes{1, 15, 16, 17, 100, 128, 1024, 3000, 8192, 8193, 100000}) {
+        for (const std::uint64_t bytes :
+             sizes{1, 15, 16, 17, 100, 128, 1024, 3000, 8192, 8193, 100000}) {
             const layout wanted{bytes, alignment};
             const auto got = alloc(it.heap, wanted, flags::kernel);
             BOOST_TEST_REQUIRE(got.has_value());
@@ -105,8 +106,9 @@ BOOST_AUTO_TEST_CASE(a_block_stays_while_its_class_holds_it_and_never_shrinks) {
 
     const auto large = *alloc(it.heap, {20000, 1}, flags::kernel);
     BOOST_TEST(*it.heap.usable_bytes(large.data()) == 20480u);
-    BOOST_TEST(it.heap.realloc(large.data(), {20480, 1}, {20000, 1}, flags::kernel, no_node)
-                   ->data() == large.data());
+    BOOST_TEST(
+        it.heap.realloc(large.data(), {20480, 1}, {20000, 1}, flags::kernel, no_node)->data() ==
+        large.data());
     BOOST_TEST(it.heap.realloc(large.data(), {7, 1}, {20480, 1}, flags::kernel, no_node)->data() ==
                large.data());
     free(it.heap, large.data(), {7, 1});
@@ -120,7 +122,8 @@ BOOST_AUTO_TEST_CASE(shrinking_moves_to_a_smaller_class) {
     for (const std::uint64_t less : sizes{99999, 5000, 4999, 100, 17, 16, 1}) {
         block = *it.heap.shrink(block.data(), {less, 1}, {bytes, 1}, flags::kernel);
         BOOST_TEST(is_all(block, 7));
-        BOOST_TEST(*it.heap.usable_bytes(block.data()) <= less + less / 4 + (less > 8192 ? 4096u : 15u));
+        BOOST_TEST(*it.heap.usable_bytes(block.data()) <=
+                   less + less / 4 + (less > 8192 ? 4096u : 15u));
         bytes = less;
     }
     const auto none = it.heap.shrink(block.data(), {0, 64}, {bytes, 1}, flags::kernel);
@@ -174,7 +177,8 @@ BOOST_AUTO_TEST_CASE(nothing_is_dangling_and_aligned) {
         const auto none = alloc(it.heap, {0, alignment}, flags::nowait);
         BOOST_TEST((none->empty() && none->data() == dangling(alignment)));
         free(it.heap, none->data(), {0, alignment});
-        const auto block = it.heap.realloc(nullptr, {32, alignment}, {0, 1}, flags::kernel, no_node);
+        const auto block =
+            it.heap.realloc(nullptr, {32, alignment}, {0, 1}, flags::kernel, no_node);
         const auto gone =
             it.heap.realloc(block->data(), {0, alignment}, {32, alignment}, {}, no_node);
         BOOST_TEST((gone->empty() && gone->data() == dangling(alignment)));
@@ -272,9 +276,9 @@ BOOST_AUTO_TEST_CASE(mistakes_are_reported_and_change_nothing) {
     BOOST_TEST((it.mistakes.seen.back().what == errc::not_ours));
     free(it.heap, block.data(), {100, 1});
     BOOST_TEST((it.mistakes.seen.back().what == errc::wrong_size));
-    BOOST_TEST((it.heap.realloc(block.data(), {200, 1}, {100, 1}, flags::kernel, no_node)
-                    .error()
-                    .code == errc::wrong_size));
+    BOOST_TEST(
+        (it.heap.realloc(block.data(), {200, 1}, {100, 1}, flags::kernel, no_node).error().code ==
+         errc::wrong_size));
     const auto large = *alloc(it.heap, {10000, 1}, flags::kernel);
     free(it.heap, large.data() + 16, {10000, 1});
     BOOST_TEST((it.mistakes.seen.back().what == errc::not_a_block));
@@ -289,8 +293,8 @@ BOOST_AUTO_TEST_CASE(nodes_are_checked) {
     BOOST_TEST((numa_node::make(-1).error().code == errc::bad_argument));
     BOOST_TEST((numa_node::make(numa_node::limit).error().code == errc::bad_argument));
     BOOST_TEST(numa_node::make(0)->number == 0);
-    BOOST_TEST((alloc(it.heap, {8, 1}, flags::kernel, numa_node{-7}).error().code ==
-                errc::bad_argument));
+    BOOST_TEST(
+        (alloc(it.heap, {8, 1}, flags::kernel, numa_node{-7}).error().code == errc::bad_argument));
     BOOST_TEST((alloc(it.heap, {8, 1}, flags::kernel, numa_node{1 << 20}).error().code ==
                 errc::bad_argument));
 }

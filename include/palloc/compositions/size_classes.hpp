@@ -56,7 +56,8 @@ struct size_class_options {
 
 /// @tparam Parent  where slabs and large blocks come from.
 /// @tparam Grid    the sizes of the classes.
-/// @tparam Slabs   how slabs are carved from the parent; made of the parent or, if it wants to know,
+/// @tparam Slabs   how slabs are carved from the parent; made of the parent or, if it wants to
+/// know,
 ///   of the parent and the number of the class.
 template <block_allocator Parent, size_class_options Options = size_class_options{},
           class Grid = size_class_grid<>, backing_can_map Slabs = carved<Parent>>

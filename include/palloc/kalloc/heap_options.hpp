@@ -29,11 +29,11 @@ struct failure_policy {
 
 /// @brief All have defaults. Caps hold for each compartment of a heap.
 struct heap_options {
-    std::string_view name = {};                             ///< not copied
-    std::uint64_t step_bytes = std::uint64_t{64} << 20;     ///< of address space, at a time
-    std::uint64_t cap_bytes = ~std::uint64_t{0};            ///< of what is mapped
-    std::uint64_t account_cap_bytes = ~std::uint64_t{0};    ///< of what is mapped and charged
-    std::uint64_t reserve_bytes = 0;                        ///< for `flags::may_reserve` alone
+    std::string_view name = {};                          ///< not copied
+    std::uint64_t step_bytes = std::uint64_t{64} << 20;  ///< of address space, at a time
+    std::uint64_t cap_bytes = ~std::uint64_t{0};         ///< of what is mapped
+    std::uint64_t account_cap_bytes = ~std::uint64_t{0}; ///< of what is mapped and charged
+    std::uint64_t reserve_bytes = 0;                     ///< for `flags::may_reserve` alone
     failure_policy on_failure = {};
     misuse_policy on_misuse = {};
     metadata_ref metadata = standard_metadata();

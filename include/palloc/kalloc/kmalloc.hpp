@@ -10,12 +10,13 @@
 /// | `realloc`, the block's class holds it | stays, and never shrinks                            |
 /// | it does not, or is not aligned so   | new block, copy, free; the old one stays on failure   |
 /// | `shrink`                            | to a smaller class, if there is one                   |
-/// | a node                              | for new blocks; a block that stays does not move      |
+/// | a node                              | for new blocks; a block that stays does not move. Where it cannot be had, from anywhere: `placement` |
 ///
-/// The class of a block is known by its address, so that it can be freed with any layout that it was
-/// last reallocated to; what is no block, or too small for the layout, is misuse. A heap is made of
-/// compartments, each a composition of pools: for ordinary blocks, for those with `flags::account`
-/// (with a limit of its own), for each node, and the reserve for `flags::may_reserve`.
+/// The class of a block is known by its address, so that it can be freed with any layout that it
+/// was last reallocated to; what is no block, or too small for the layout, is misuse. A heap is
+/// made of compartments, each a composition of pools: for ordinary blocks, for those with
+/// `flags::account` (with a limit of its own), for each node, and the reserve for
+/// `flags::may_reserve`.
 ///
 /// @par Thread safety  any thread; no signal handler. `flags::atomic` and `nowait` map nothing, but
 /// may wait for a thread that does.
@@ -34,6 +35,7 @@
 #include <palloc/kalloc/detail/page_map.hpp>
 #include <palloc/kalloc/detail/stocked_books.hpp>
 #include <palloc/kalloc/heap_options.hpp>
+#include <palloc/kalloc/node_placement.hpp>
 #include <palloc/pool_options.hpp>
 
 #include <algorithm>
@@ -79,7 +81,7 @@ class basic_kmalloc_heap {
     /// @brief The one primitive: see `typed_allocator` and the table above.
     /// @par Errors  `bad_alignment`; `too_large`; `bad_argument`, a node that no machine has;
     ///   `out_of_memory`, also where the flags do not let the heap grow; `over_limit`; those of the
-    ///   backing, `not_supported` where it cannot place. The old block is as it was.
+    ///   backing. The old block is as it was.
     /// @par Complexity  a class's magazine: O(1); a copy where the block moves
     [[nodiscard]] result<std::span<std::byte>> realloc(std::byte* old, const layout& wanted,
                                                        const layout& old_layout, alloc_flags flags,
@@ -143,6 +145,8 @@ class basic_kmalloc_heap {
 
     /// @brief Requests that failed, those with `flags::no_warn` too.
     [[nodiscard]] std::uint64_t failures() const noexcept { return failures_.load(); }
+    /// @brief How wishes for a node were met so far.
+    [[nodiscard]] const node_placement& placement() const noexcept { return placement_; }
     /// @brief Bytes that are mapped for blocks with `flags::account`.
     [[nodiscard]] std::uint64_t account_bytes() noexcept {
         compartment* const it = compartments_[number_of(flags::account, no_node)].load();
@@ -173,8 +177,8 @@ class basic_kmalloc_heap {
                (flags.contains(flags::account) ? 1 : 0);
     }
 
-    [[nodiscard]] static std::span<std::byte>
-    zeroed(std::span<std::byte> block, std::uint64_t kept, alloc_flags flags) noexcept {
+    [[nodiscard]] static std::span<std::byte> zeroed(std::span<std::byte> block, std::uint64_t kept,
+                                                     alloc_flags flags) noexcept {
         if (flags.contains(flags::zero) && kept < block.size())
             std::memset(block.data() + kept, 0, block.size() - kept);
         return block;
@@ -207,8 +211,8 @@ class basic_kmalloc_heap {
             if (!made && !flags.contains(flags::may_reserve))
                 return tl::unexpected(made.error());
         }
-        result<address> got = it == nullptr ? result<address>(fail(errc::out_of_memory))
-                                            : it->allocate(padded);
+        result<address> got =
+            it == nullptr ? result<address>(fail(errc::out_of_memory)) : it->allocate(padded);
         if (got || !flags.contains(flags::may_reserve)) [[likely]]
             return got;
         compartment* const reserve = compartments_[reserve_number].load(std::memory_order_acquire);
@@ -242,8 +246,7 @@ class basic_kmalloc_heap {
     }
 
     [[nodiscard]] compartment& part(detail::page_map::code code) noexcept {
-        return *compartments_[detail::page_code::compartment(code)].load(
-            std::memory_order_acquire);
+        return *compartments_[detail::page_code::compartment(code)].load(std::memory_order_acquire);
     }
 
     [[nodiscard]] [[gnu::noinline]] result<compartment*> make(std::size_t number,
@@ -257,8 +260,9 @@ class basic_kmalloc_heap {
         const auto storage = options_.metadata.take(sizeof(compartment));
         if (!storage)
             return tl::unexpected(storage.error());
-        there = ::new (static_cast<void*>(*storage)) compartment(
-            options_of(number, node), detail::compartment_backing(backing_, pages_, number));
+        there = ::new (static_cast<void*>(*storage))
+            compartment(options_of(number, node),
+                        detail::compartment_backing(backing_, pages_, placement_, number));
         compartments_[number].store(there, std::memory_order_release);
         return there;
     }
@@ -299,6 +303,7 @@ class basic_kmalloc_heap {
     heap_options options_;
     detail::stocked_books books_;
     detail::page_map pages_;
+    node_placement placement_;
     Backing backing_;
     std::mutex making_;
     std::array<std::atomic<compartment*>, compartment_count> compartments_{};
@@ -322,9 +327,10 @@ class kmalloc {
         return it;
     }
 
-    [[nodiscard]] static result<std::span<std::byte>>
-    realloc(std::byte* old, const layout& wanted, const layout& old_layout, alloc_flags flags,
-            numa_node node) noexcept {
+    [[nodiscard]] static result<std::span<std::byte>> realloc(std::byte* old, const layout& wanted,
+                                                              const layout& old_layout,
+                                                              alloc_flags flags,
+                                                              numa_node node) noexcept {
         return heap().realloc(old, wanted, old_layout, flags, node);
     }
     [[nodiscard]] static result<std::span<std::byte>> shrink(std::byte* old, const layout& wanted,

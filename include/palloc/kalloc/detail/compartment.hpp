@@ -56,8 +56,8 @@ class compartment {
 
     /// @brief A block for a request whose size is a multiple of its alignment.
     /// @par Errors  the pools'
-    // Blocks of a class lie at multiples of what divides their size, so that it is asked for by size
-    // alone, which is what magazines keep.
+    // Blocks of a class lie at multiples of what divides their size, so that it is asked for by
+    // size alone, which is what magazines keep.
     [[nodiscard]] result<address> allocate(const layout& padded) noexcept {
         const std::size_t i = classes::class_of(padded.bytes, padded.alignment);
         return i < classes::class_count ? cache_.allocate(class_bytes(i), 1)

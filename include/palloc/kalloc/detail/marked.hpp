@@ -8,9 +8,11 @@
 #include <palloc/concepts/backing.hpp>
 #include <palloc/concepts/pool.hpp>
 #include <palloc/core/error.hpp>
+#include <palloc/core/numa_node.hpp>
 #include <palloc/core/range.hpp>
 #include <palloc/kalloc/detail/mapping_gate.hpp>
 #include <palloc/kalloc/detail/page_map.hpp>
+#include <palloc/kalloc/node_placement.hpp>
 
 #include <cstddef>
 #include <utility>
@@ -33,17 +35,19 @@ struct page_code {
     }
 };
 
-/// @brief Marks what it maps as the compartment's; maps nothing where the thread's gate is shut.
+/// @brief Marks what it maps as the compartment's; maps nothing where the thread's gate is shut. A
+/// node is a wish: where it cannot be met, the memory comes from anywhere.
 template <backing_can_map Backing>
-class compartment_backing
-    : public backing_decorator<compartment_backing<Backing>, Backing> {
+class compartment_backing : public backing_decorator<compartment_backing<Backing>, Backing> {
     using base = backing_decorator<compartment_backing<Backing>, Backing>;
 
   public:
     using typename base::region;
 
-    compartment_backing(Backing inner, page_map& pages, std::size_t compartment) noexcept
-        : base(std::move(inner)), pages_(&pages), compartment_(compartment) {}
+    compartment_backing(Backing inner, page_map& pages, node_placement& placement,
+                        std::size_t compartment) noexcept
+        : base(std::move(inner)), pages_(&pages), placement_(&placement),
+          compartment_(compartment) {}
 
     [[nodiscard]] page_map& pages() const noexcept { return *pages_; }
     [[nodiscard]] std::size_t compartment() const noexcept { return compartment_; }
@@ -52,7 +56,9 @@ class compartment_backing
     [[nodiscard]] result<region> map(const map_request& wanted) noexcept {
         if (mapping_is_barred)
             return fail(errc::out_of_memory);
-        auto mapped = base::map(wanted);
+        map_request anywhere_at_first = wanted;
+        anywhere_at_first.node = any_node;
+        auto mapped = base::map(anywhere_at_first);
         if (!mapped)
             return mapped;
         const range where = this->where(*mapped);
@@ -60,6 +66,8 @@ class compartment_backing
             (void)base::unmap(*mapped);
             return tl::unexpected(room.error());
         }
+        if (wanted.node != any_node)
+            placement_->place(where, wanted.node);
         pages_->set(where, page_code::of(compartment_, 0));
         return mapped;
     }
@@ -74,6 +82,7 @@ class compartment_backing
 
   private:
     page_map* pages_;
+    node_placement* placement_;
     std::size_t compartment_;
 };
 
