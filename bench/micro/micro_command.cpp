@@ -21,7 +21,7 @@ namespace micro {
 
 std::vector<question> all_questions() {
     return {ask_cache_miss(),  ask_mixed_sizes(), ask_fixed_size(), ask_policy_costs(),
-            ask_two_threads(), ask_two_blocks(),  ask_huge_pool()};
+            ask_two_threads(), ask_two_blocks(),  ask_huge_pool(),  ask_typed_allocators()};
 }
 
 namespace {

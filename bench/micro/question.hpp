@@ -37,6 +37,8 @@ struct question {
 [[nodiscard]] question ask_two_threads();  ///< what do two threads gain on one pool?
 [[nodiscard]] question ask_two_blocks();   ///< do two threads that fit fail for each other's sake?
 [[nodiscard]] question ask_huge_pool();    ///< what does a pool of 64 TiB take until it is used?
+[[nodiscard]] question
+ask_typed_allocators(); ///< what do kmalloc, kvmalloc and their vectors take?
 
 /// @brief All of them, in that order.
 [[nodiscard]] std::vector<question> all_questions();

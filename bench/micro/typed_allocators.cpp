@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What do the kernel's typed allocators take, beside malloc and std::vector?
 //
-// `pair` allocates and frees blocks of one size, or of the sizes 16, 32, 48, … 8192 in random order;
-// blocks are not written to. `push_back` makes a vector of 10^8 numbers. `grow` makes a block of
-// 256 MiB twice as long where it cannot grow in place: by the page table, and by a copy.
+// `pair` allocates and frees blocks of one size, or of the sizes 16, 32, 48, … 8192 in random
+// order; blocks are not written to. `push_back` makes a vector of 10^8 numbers. `grow` makes a
+// block of 256 MiB twice as long where it cannot grow in place: by the page table, and by a copy.
 #include <palloc/kalloc.hpp>
 
 #include <chrono>

@@ -145,8 +145,9 @@ class vec {
     /// @pre  `i < size()`
     [[nodiscard]] T& operator[](std::size_t i) noexcept { return data()[i]; }
     [[nodiscard]] const T& operator[](std::size_t i) const noexcept { return data()[i]; }
-    /// @brief The i-th element, or null.
-    [[nodiscard]] T* get(std::size_t i) noexcept { return i < size_ ? data() + i : nullptr; }
+    [[nodiscard]] T* get(std::size_t i) noexcept {
+        return i < size_ ? data() + i : nullptr;
+    } ///< or null
     /// @pre  not empty
     [[nodiscard]] T& front() noexcept { return data()[0]; }
     [[nodiscard]] T& back() noexcept { return data()[size_ - 1]; }
@@ -317,9 +318,8 @@ class vec {
         truncate(size_ - 1);
         return taken;
     }
-    /// @brief Destroys all elements; the block stays.
     void clear() noexcept { truncate(0); }
-    /// @brief Destroys all but the first `count`; the block stays.
+    /// @brief Destroys all but the first `count`; as with `clear`, the block stays.
     void truncate(std::size_t count) noexcept {
         if (count >= size_)
             return;
@@ -367,11 +367,7 @@ class vec {
     friend bool operator==(const vec& a, const vec<U, B>& b) {
         return std::ranges::equal(a.span(), b.span());
     }
-    friend bool operator==(const vec& a, std::span<const T> b)
-        requires std::equality_comparable<T>
-    {
-        return std::ranges::equal(a.span(), b);
-    }
+    friend bool operator==(const vec& a, std::span<const T> b) { return std::ranges::equal(a, b); }
     friend auto operator<=>(const vec& a, const vec& b)
         requires std::three_way_comparable<T>
     {
