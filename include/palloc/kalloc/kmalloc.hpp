@@ -62,6 +62,9 @@ class basic_kmalloc_heap {
     static constexpr std::size_t min_align = 16;
     static constexpr std::uint64_t max_bytes = std::uint64_t{4} << 20;
 
+    /// @brief Free blocks that one thread keeps for itself.
+    using magazines = typename compartment::magazines;
+
     /// @brief Cannot fail: what is mapped is mapped by the first calls.
     explicit basic_kmalloc_heap(const heap_options& options = {},
                                 Backing backing = Backing()) noexcept
@@ -86,13 +89,20 @@ class basic_kmalloc_heap {
     [[nodiscard]] result<std::span<std::byte>> realloc(std::byte* old, const layout& wanted,
                                                        const layout& old_layout, alloc_flags flags,
                                                        numa_node node) noexcept {
+        return realloc_through(nullptr, old, wanted, old_layout, flags, node);
+    }
+    /// @brief The same; blocks come from, and go to, the calling thread's magazines first.
+    /// @param mine  null, or made by `make_magazines`
+    [[nodiscard]] result<std::span<std::byte>>
+    realloc_through(magazines* mine, std::byte* old, const layout& wanted, const layout& old_layout,
+                    alloc_flags flags, numa_node node) noexcept {
         if (old_layout.bytes == 0 || old == nullptr) {
             if (wanted.bytes == 0)
                 return std::span<std::byte>(dangling(wanted.alignment), 0);
-            return fresh(wanted, 0, flags, node);
+            return fresh(mine, wanted, 0, flags, node);
         }
         if (wanted.bytes == 0) {
-            give_back(old, old_layout);
+            give_back(mine, old, old_layout);
             return std::span<std::byte>(dangling(wanted.alignment), 0);
         }
         const auto there = usable_bytes(old);
@@ -101,7 +111,7 @@ class basic_kmalloc_heap {
         const auto padded = wanted.valid() ? wanted.padded() : std::nullopt;
         if (padded && padded->bytes <= *there && lies_at(old, wanted.alignment))
             return zeroed({old, padded->bytes}, old_layout.bytes, flags);
-        return moved(old, wanted, old_layout, flags, node);
+        return moved(mine, old, wanted, old_layout, flags, node);
     }
 
     /// @brief `realloc` to a size that is not larger, into a smaller class if there is one.
@@ -113,7 +123,7 @@ class basic_kmalloc_heap {
             const auto there = usable_bytes(old);
             const auto padded = wanted.padded();
             if (there && padded && compartment::rounded(*padded) < *there)
-                return moved(old, wanted, old_layout, flags, no_node);
+                return moved(nullptr, old, wanted, old_layout, flags, no_node);
         }
         return realloc(old, wanted, old_layout, flags, no_node);
     }
@@ -131,6 +141,21 @@ class basic_kmalloc_heap {
     /// @brief Whether a page of the heap contains the address. Takes no lock.
     [[nodiscard]] bool owns(const std::byte* place) const noexcept {
         return pages_.at(address_of(place)) != 0;
+    }
+
+    /// @brief Empty magazines for one thread.
+    /// @par Errors  those of the books
+    [[nodiscard]] result<magazines*> make_magazines() noexcept {
+        return options_.metadata.take(sizeof(magazines)).map([](std::byte* storage) noexcept {
+            return ::new (static_cast<void*>(storage)) magazines;
+        });
+    }
+    /// @brief Gives the blocks in magazines back, and ends them.
+    void end_magazines(magazines* mine) noexcept {
+        if (auto* const it = compartments_[ordinary_number].load(std::memory_order_acquire))
+            it->flush(*mine);
+        mine->~magazines();
+        options_.metadata.give_back(reinterpret_cast<std::byte*>(mine), sizeof(magazines));
     }
 
     /// @brief Maps the reserve, if it is not there yet, so that `flags::may_reserve` can be served
@@ -164,6 +189,7 @@ class basic_kmalloc_heap {
   private:
     static constexpr std::size_t most_nodes = 64;
     static constexpr std::size_t reserve_number = 0;
+    static constexpr std::size_t ordinary_number = 1;
     static constexpr std::size_t compartment_count = 1 + 2 * (most_nodes + 1);
 
     [[nodiscard]] static address address_of(const std::byte* block) noexcept {
@@ -185,21 +211,31 @@ class basic_kmalloc_heap {
     }
 
     /// A new block of which the first `kept` bytes are not to be zeroed.
-    [[nodiscard]] result<std::span<std::byte>> fresh(const layout& wanted, std::uint64_t kept,
-                                                     alloc_flags flags, numa_node node) noexcept {
+    [[nodiscard]] result<std::span<std::byte>> fresh(magazines* mine, const layout& wanted,
+                                                     std::uint64_t kept, alloc_flags flags,
+                                                     numa_node node) noexcept {
         if (!wanted.valid()) [[unlikely]]
             return refuse(errc::bad_alignment, wanted, flags);
         const auto padded = wanted.padded();
         if (!padded || padded->bytes > max_bytes) [[unlikely]]
             return refuse(errc::too_large, wanted, flags);
-        auto got = block_of(*padded, flags, node);
+        auto&& got = block_of(mine, *padded, flags, node);
         if (!got) [[unlikely]]
             return refuse(got.error(), wanted, flags);
         return zeroed({reinterpret_cast<std::byte*>(*got), padded->bytes}, kept, flags);
     }
 
-    [[nodiscard]] result<address> block_of(const layout& padded, alloc_flags flags,
+    [[nodiscard]] result<address> block_of(magazines* mine, const layout& padded, alloc_flags flags,
                                            numa_node node) noexcept {
+        constexpr alloc_flags ordinary = flags::may_block | flags::account;
+        if (mine != nullptr && node == no_node && (flags & ordinary) == flags::may_block) [[likely]]
+            if (compartment* const it =
+                    compartments_[ordinary_number].load(std::memory_order_acquire)) [[likely]]
+                return it->allocate(*mine, padded);
+        return block_of(padded, flags, node);
+    }
+    [[nodiscard]] [[gnu::noinline]] result<address>
+    block_of(const layout& padded, alloc_flags flags, numa_node node) noexcept {
         if (node.number < -1 || node.number >= static_cast<std::int32_t>(most_nodes)) [[unlikely]]
             return fail(errc::bad_argument);
         const detail::mapping_gate gate(flags.contains(flags::may_block));
@@ -219,30 +255,33 @@ class basic_kmalloc_heap {
         return reserve == nullptr ? got : reserve->allocate_uncached(padded);
     }
 
-    [[nodiscard]] result<std::span<std::byte>> moved(std::byte* old, const layout& wanted,
-                                                     const layout& old_layout, alloc_flags flags,
-                                                     numa_node node) noexcept {
-        const auto got = fresh(wanted, old_layout.bytes, flags, node);
+    [[nodiscard]] [[gnu::noinline]] result<std::span<std::byte>>
+    moved(magazines* mine, std::byte* old, const layout& wanted, const layout& old_layout,
+          alloc_flags flags, numa_node node) noexcept {
+        const auto got = fresh(mine, wanted, old_layout.bytes, flags, node);
         if (!got)
             return got;
         std::memcpy(got->data(), old, std::min(wanted.bytes, old_layout.bytes));
-        give_back(old, old_layout);
+        give_back(mine, old, old_layout);
         return got;
     }
 
-    void give_back(std::byte* block, const layout& of) noexcept {
+    void give_back(magazines* mine, std::byte* block, const layout& of) noexcept {
         const auto code = pages_.at(address_of(block));
-        if (code == 0) [[unlikely]]
-            return (void)report(errc::not_ours, block, of);
-        compartment& it = part(code);
         const std::size_t size_class = detail::page_code::class_plus_one(code);
-        if (size_class == 0)
-            return it.deallocate_large(address_of(block));
-        if (compartment::class_bytes(size_class - 1) < of.bytes) [[unlikely]]
-            return (void)report(errc::wrong_size, block, of);
-        if (detail::page_code::compartment(code) == reserve_number) [[unlikely]]
-            return it.deallocate_uncached(address_of(block), size_class - 1);
-        it.deallocate(address_of(block), size_class - 1);
+        if (size_class != 0 && compartment::class_bytes(size_class - 1) >= of.bytes) [[likely]] {
+            compartment& it = part(code);
+            if (mine != nullptr && detail::page_code::compartment(code) == ordinary_number)
+                [[likely]]
+                return it.deallocate(*mine, address_of(block), size_class - 1);
+            const detail::mapping_gate shut(false); // a free never needs memory
+            if (detail::page_code::compartment(code) == reserve_number)
+                return it.deallocate_uncached(address_of(block), size_class - 1);
+            return it.deallocate(address_of(block), size_class - 1);
+        }
+        if (code == 0 || size_class != 0) [[unlikely]]
+            return (void)report(code == 0 ? errc::not_ours : errc::wrong_size, block, of);
+        part(code).deallocate_large(address_of(block));
     }
 
     [[nodiscard]] compartment& part(detail::page_map::code code) noexcept {
@@ -331,7 +370,7 @@ class kmalloc {
                                                               const layout& old_layout,
                                                               alloc_flags flags,
                                                               numa_node node) noexcept {
-        return heap().realloc(old, wanted, old_layout, flags, node);
+        return heap().realloc_through(own_magazines(), old, wanted, old_layout, flags, node);
     }
     [[nodiscard]] static result<std::span<std::byte>> shrink(std::byte* old, const layout& wanted,
                                                              const layout& old_layout,
@@ -339,7 +378,37 @@ class kmalloc {
         return heap().shrink(old, wanted, old_layout, flags);
     }
     friend bool operator==(kmalloc, kmalloc) = default;
+
+  private:
+    using magazines = kmalloc_heap::magazines;
+
+    struct own {
+        magazines* there = nullptr;
+        bool asked = false; ///< where there are none then, the thread does without
+    };
+    static constinit thread_local own own_;
+
+    /// The calling thread's; none where there is no memory for them, or the thread is about to end.
+    [[nodiscard]] static magazines* own_magazines() noexcept {
+        if (own_.there == nullptr && !own_.asked) [[unlikely]]
+            make_own_magazines();
+        return own_.there;
+    }
+    [[gnu::noinline]] static void make_own_magazines() noexcept {
+        struct end {
+            ~end() {
+                if (auto* const gone = std::exchange(own_.there, nullptr))
+                    heap().end_magazines(gone);
+            }
+        };
+        own_.asked = true;
+        own_.there = heap().make_magazines().value_or(nullptr);
+        static thread_local end with_the_thread;
+        (void)with_the_thread;
+    }
 };
+
+inline constinit thread_local kmalloc::own kmalloc::own_;
 
 static_assert(shrinking_allocator<kmalloc> && allocator_handle<kmalloc>);
 static_assert(shrinking_allocator<kmalloc_heap> && !allocator_handle<kmalloc_heap>);

@@ -135,6 +135,11 @@ class basic_vmalloc_heap {
     [[nodiscard]] std::uint64_t whole_pages(std::uint64_t bytes) const noexcept {
         return align_up<std::uint64_t>(bytes, page_bytes_);
     }
+    /// The alignment of a new place: large blocks lie so that tables of pages can move as a whole.
+    [[nodiscard]] std::uint64_t place_of(const layout& wanted) const noexcept {
+        constexpr std::uint64_t table_reach = std::uint64_t{2} << 20;
+        return std::max(wanted.alignment, wanted.bytes < table_reach ? page_bytes_ : table_reach);
+    }
     [[nodiscard]] static errc flaw(const layout& wanted, numa_node node) noexcept {
         if (!wanted.valid())
             return errc::bad_alignment;
@@ -149,7 +154,7 @@ class basic_vmalloc_heap {
             return fail(wrong);
         if (!flags.contains(flags::may_block))
             return fail(errc::out_of_memory);
-        const auto got = pages_.allocate(wanted.bytes, std::max(wanted.alignment, page_bytes_));
+        const auto got = pages_.allocate(wanted.bytes, place_of(wanted));
         if (!got)
             return tl::unexpected(got.error());
         if (node != no_node)
@@ -169,9 +174,13 @@ class basic_vmalloc_heap {
         const bool may_change = flags.contains(flags::may_block);
         if (!may_change && (after > before || !lies_well))
             return fail(errc::out_of_memory);
-        const auto now = pages_.with([&](pages_pool& all) {
-            return all.relocate(there, old_layout.bytes, wanted.bytes,
-                                std::max(wanted.alignment, page_bytes_));
+        const auto now = pages_.with([&](pages_pool& all) -> result<address> {
+            if (lies_well) {
+                const auto stays = all.resize(there, old_layout.bytes, wanted.bytes);
+                if (stays || stays.error().code != errc::no_room)
+                    return stays.map([&]() noexcept { return there; });
+            }
+            return all.relocate(there, old_layout.bytes, wanted.bytes, place_of(wanted));
         });
         if (!now)
             return tl::unexpected(now.error());

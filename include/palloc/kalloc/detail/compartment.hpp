@@ -38,8 +38,12 @@ class compartment {
                                                     .largest_alignment = page_map::page_bytes},
                                  grid, marked_slabs<parent>>;
     static_assert(classes::class_count < page_code::classes);
+    static constexpr rack_options kept{.largest_bytes = largest_small};
 
   public:
+    /// @brief Free blocks that one thread keeps for itself.
+    using magazines = rack<kept, grid>;
+
     compartment(const pool_options& options, compartment_backing<Backing> backing)
         : cache_(options, static_granule<page_map::page_bytes>(), std::move(backing)) {}
 
@@ -63,6 +67,11 @@ class compartment {
         return i < classes::class_count ? cache_.allocate(class_bytes(i), 1)
                                         : cache_.pool().allocate(padded.bytes, padded.alignment);
     }
+    [[nodiscard]] result<address> allocate(magazines& mine, const layout& padded) noexcept {
+        const std::size_t i = classes::class_of(padded.bytes, padded.alignment);
+        return i < classes::class_count ? mine.take_class(i, cache_.pool())
+                                        : cache_.pool().allocate(padded.bytes, padded.alignment);
+    }
     [[nodiscard]] result<address> allocate_uncached(const layout& padded) noexcept {
         const std::size_t i = classes::class_of(padded.bytes, padded.alignment);
         return i < classes::class_count ? cache_.pool().allocate(class_bytes(i), 1)
@@ -72,6 +81,10 @@ class compartment {
     void deallocate(address block, std::size_t size_class) noexcept {
         (void)cache_.deallocate(block, class_bytes(size_class), 1);
     }
+    void deallocate(magazines& mine, address block, std::size_t size_class) noexcept {
+        (void)mine.put_class(size_class, block, cache_.pool());
+    }
+    void flush(magazines& mine) noexcept { mine.flush(cache_.pool()); }
     void deallocate_uncached(address block, std::size_t size_class) noexcept {
         (void)cache_.pool().deallocate(block, class_bytes(size_class), 1);
     }
@@ -101,7 +114,7 @@ class compartment {
     }
 
   private:
-    thread_cache<locked<classes>, rack_options{.largest_bytes = largest_small}, 16, grid> cache_;
+    thread_cache<locked<classes>, kept, 16, grid> cache_;
 };
 
 } // namespace palloc::inline v0::detail
