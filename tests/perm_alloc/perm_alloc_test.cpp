@@ -4,6 +4,8 @@
 #include <palloc/core/address_space.hpp>
 #include <palloc/observers/statistics.hpp>
 #include <palloc/perm_alloc.hpp>
+#include <palloc/perm_alloc/allocation.hpp>
+#include <palloc/perm_alloc/options.hpp>
 
 #include <boost/test/unit_test.hpp>
 

@@ -110,6 +110,7 @@ class basic_statistics {
         case event::kind::remove_chunk:
         case event::kind::protect:
         case event::kind::discard:
+        case event::kind::open_window:
             break;
         }
     }

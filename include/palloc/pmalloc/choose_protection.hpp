@@ -40,6 +40,7 @@ choose_protection(const pmalloc_options& options) noexcept {
     case strength::permanent:
         return permanent(options.insistence);
     case strength::none:
+    case strength::write_or_execute:
     case strength::write_xor_execute:
         break;
     }

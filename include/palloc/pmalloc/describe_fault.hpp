@@ -74,6 +74,8 @@ class line_writer {
         return "sealed";
     case strength::permanent:
         return "permanent";
+    case strength::write_or_execute:
+        return "write-or-execute";
     case strength::write_xor_execute:
         return "write-xor-execute";
     }

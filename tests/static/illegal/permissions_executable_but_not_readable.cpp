@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: writable_or_executable_is_readable
+// expect: permission_flags<4
 #include <palloc/core/permissions.hpp>
 
 using namespace palloc;
