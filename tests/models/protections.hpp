@@ -28,7 +28,6 @@ using protection_models = std::tuple<unprotected,                //
                                      write_rare,                 //
                                      keyed,                      //
                                      one_of<write_rare, sealed>, //
-                                     closes_areas,               //
                                      one_permission_an_area>;
 
 /// @brief One of each, that takes what this machine has.

@@ -89,7 +89,7 @@ template <class T>
 concept may_be_frozen = detail::frozen_parts<std::remove_cv_t<T>>::value;
 
 /// @brief A container in a protected pool of its own.
-template <may_be_frozen T>
+template <class T>
 class frozen {
   public:
     /// @pre  `value` and all it has lie in `pool`, which is protected; `freeze` sees to it.
