@@ -10,8 +10,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory_resource>
 #include <mutex>
+#include <new>
+#include <utility>
 #include <vector>
 
 #include "distrust.hpp"
@@ -27,6 +30,11 @@ class auditing_resource final : public std::pmr::memory_resource {
     /// @brief Blocks that shared a byte with one that was live, or were misaligned.
     [[nodiscard]] std::uint64_t wrong_blocks() const noexcept { return wrong_; }
 
+    /// @brief Has `reason(bytes, alignment, live_bytes)` called for every request that is refused.
+    void on_refusal(std::function<void(std::size_t, std::size_t, std::uint64_t)> reason) {
+        reason_ = std::move(reason);
+    }
+
   private:
     static constexpr unsigned address_bits = 47;
     static constexpr unsigned part_bits = 30; // of the address space, with a shadow of 64 MiB
@@ -34,8 +42,9 @@ class auditing_resource final : public std::pmr::memory_resource {
     static constexpr std::size_t part_granules = std::size_t{1} << (part_bits - granule_bits);
 
     void* do_allocate(std::size_t bytes, std::size_t alignment) override {
-        std::byte* const block = allocate_from(*audited_, bytes, alignment);
+        std::byte* const block = obtain(bytes, alignment);
         const std::lock_guard lock(mutex_);
+        live_bytes_ += bytes;
         bool wrong = (reinterpret_cast<std::uintptr_t>(block) & (alignment - 1)) != 0;
         for_each_part(block, bytes, [&](std::byte* shadow, std::size_t granules) {
             wrong = wrong || std::memchr(shadow, 1, granules) != nullptr;
@@ -45,9 +54,21 @@ class auditing_resource final : public std::pmr::memory_resource {
         return block;
     }
 
+    std::byte* obtain(std::size_t bytes, std::size_t alignment) {
+        try {
+            return allocate_from(*audited_, bytes, alignment);
+        } catch (const std::bad_alloc&) {
+            const std::lock_guard lock(mutex_);
+            if (reason_)
+                reason_(bytes, alignment, live_bytes_);
+            throw;
+        }
+    }
+
     void do_deallocate(void* block, std::size_t bytes, std::size_t alignment) override {
         {
             const std::lock_guard lock(mutex_);
+            live_bytes_ -= bytes;
             for_each_part(block, bytes, [](std::byte* shadow, std::size_t granules) {
                 std::memset(shadow, 0, granules);
             });
@@ -87,6 +108,8 @@ class auditing_resource final : public std::pmr::memory_resource {
     std::mutex mutex_;
     mapped_array<std::uint32_t> parts_;
     std::vector<mapped_array<std::byte>> shadows_;
+    std::uint64_t live_bytes_ = 0;
+    std::function<void(std::size_t, std::size_t, std::uint64_t)> reason_;
     std::uint64_t wrong_ = 0;
 };
 

@@ -28,6 +28,7 @@ struct series {
     std::vector<double> cpu_ns;
     std::vector<double> peak_bytes;
     measurement last;
+    refusals refused;
     std::string error;
     std::chrono::nanoseconds spent{0};
 
@@ -76,6 +77,9 @@ cell result_of(const series& measured, const trace& program, double harness_ns) 
     if (!std::isnan(measured.last.fragmentation))
         result.fragmentation = measured.last.fragmentation;
     result.refused = record.refused;
+    result.first_refused_at = record.first_refused_at;
+    result.why_refused = measured.refused;
+    result.peak_samples = measured.peak_bytes;
     return result;
 }
 
@@ -84,13 +88,20 @@ bool needs_one_thread(const trace& program, const composition& pool) {
 }
 
 /// The first replay of a composition is preceded by an audit.
-tl::expected<measurement, std::string> audited_if(bool first, const trace& program,
+tl::expected<measurement, std::string> audited_if(bool first, series& of, const trace& program,
                                                   const composition& pool,
-                                                  std::chrono::nanoseconds limit) {
-    if (first)
-        if (const auto right = audit(program, pool, limit / audit_share); !right)
+                                                  const measuring_options& options) {
+    if (first) {
+        measuring_options shorter = options;
+        // With a limit, what the audit sees is the answer that was asked for.
+        if (options.limit_bytes == 0)
+            shorter.budget /= audit_share;
+        const auto right = audit(program, pool, shorter);
+        if (!right)
             return tl::unexpected(right.error());
-    return measure(program, pool, limit);
+        of.refused = *right;
+    }
+    return measure(program, pool, options);
 }
 
 /// The order of a report: whole replays by time, then those cut, failed, skipped.
@@ -99,21 +110,84 @@ auto rank(const cell& c) {
                       c.pool->name);
 }
 
+/// Replays beside those that are timed: they take no part in the figures, so they come last.
+void look_closer(trace_report& report, const trace& program, const campaign_options& options) {
+    using detail = campaign_options::detail;
+    const measuring_options how{options.replay_limit, options.limit_bytes, false};
+    const std::vector<cell*> best = worth_a_closer_look(report, options.baseline);
+    for (cell& each : report.cells) {
+        const bool is_best = std::find(best.begin(), best.end(), &each) != best.end();
+        const auto wanted = [&](detail what) {
+            return each.measured() &&
+                   (what == detail::of_all || (what == detail::of_the_best && is_best));
+        };
+        if (options.stop && options.stop(1)) {
+            report.stopped = true;
+            return;
+        }
+        if (wanted(options.latency))
+            if (const auto got = measure_latency(program, *each.pool, how))
+                each.latency = *got;
+        if (wanted(options.inspection))
+            if (const auto got = inspect(program, *each.pool, how))
+                each.inspected = std::make_shared<inspection>(*got);
+        if (options.perf && each.measured()) {
+            measuring_options counted = how;
+            counted.perf = true;
+            const auto got = measure(program, *each.pool, counted);
+            if (!got || got->outcome.record.operations == 0)
+                continue;
+            const auto operations = static_cast<double>(got->outcome.record.operations);
+            const auto& perf = got->perf;
+            each.perf = {perf.instructions < 0 ? -1 : perf.instructions / operations,
+                         perf.cache_misses < 0 ? -1 : perf.cache_misses / operations,
+                         perf.tlb_misses < 0 ? -1 : perf.tlb_misses / operations};
+        }
+    }
+}
+
 } // namespace
+
+std::vector<cell*> worth_a_closer_look(trace_report& report, std::string_view baseline) {
+    constexpr std::size_t fastest_ones = 5;
+    std::vector<cell*> chosen;
+    cell* leanest = nullptr;
+    for (cell& each : report.cells) {
+        if (!each.comparable())
+            continue;
+        if (leanest == nullptr || each.peak_bytes < leanest->peak_bytes)
+            leanest = &each;
+        if (chosen.size() < fastest_ones || each.pool->role != standing::pool ||
+            each.pool->name == baseline)
+            chosen.push_back(&each);
+    }
+    if (leanest != nullptr && std::find(chosen.begin(), chosen.end(), leanest) == chosen.end())
+        chosen.push_back(leanest);
+    return chosen;
+}
 
 trace_report measure_all(const trace& program, std::span<const composition* const> pools,
                          const campaign_options& options) {
     series harness;
     std::vector<series> measured(pools.size());
+    bool stopped = false;
+    const std::size_t all = static_cast<std::size_t>(options.repetitions) * pools.size();
+    std::size_t done = 0;
+    const auto may_go_on = [&] {
+        stopped = stopped || (options.stop &&
+                              options.stop(static_cast<double>(done) / static_cast<double>(all)));
+        return !stopped;
+    };
+    const measuring_options how{options.replay_limit, options.limit_bytes, false};
     for (int round = 0; round != options.repetitions; ++round) {
         if (harness.may_repeat(options))
             harness.add(program, [&] { return measure_harness(program, options.replay_limit); });
         if (!harness.error.empty())
             throw std::runtime_error(program.name + ": the harness: " + harness.error);
-        for (std::size_t i = 0; i != pools.size(); ++i)
+        for (std::size_t i = 0; i != pools.size() && may_go_on(); ++i, ++done)
             if (!needs_one_thread(program, *pools[i]) && measured[i].may_repeat(options))
                 measured[i].add(program, [&] {
-                    return audited_if(round == 0, program, *pools[i], options.replay_limit);
+                    return audited_if(round == 0, measured[i], program, *pools[i], how);
                 });
     }
 
@@ -124,10 +198,13 @@ trace_report measure_all(const trace& program, std::span<const composition* cons
                         program.peak_live_bytes,
                         program.peak_live_blocks,
                         summarize(harness.gross_ns).median,
-                        {}};
+                        {},
+                        stopped};
     for (std::size_t i = 0; i != pools.size(); ++i) {
         cell result;
-        if (needs_one_thread(program, *pools[i]))
+        if (measured[i].gross_ns.empty() && measured[i].error.empty() && stopped)
+            result.skipped = "stopped before";
+        else if (needs_one_thread(program, *pools[i]))
             result.skipped = "needs one thread";
         else
             result = result_of(measured[i], program, report.harness_ns);
@@ -136,6 +213,8 @@ trace_report measure_all(const trace& program, std::span<const composition* cons
     }
     std::sort(report.cells.begin(), report.cells.end(),
               [](const cell& a, const cell& b) { return rank(a) < rank(b); });
+    if (!stopped)
+        look_closer(report, program, options);
     return report;
 }
 

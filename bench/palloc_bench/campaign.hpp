@@ -6,12 +6,16 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "composition.hpp"
+#include "measurement.hpp"
 #include "statistics.hpp"
 #include "trace.hpp"
 
@@ -22,6 +26,15 @@ struct campaign_options {
     std::chrono::nanoseconds replay_limit = std::chrono::seconds(2); ///< a longer replay is cut
     /// A cell is replayed once, and again while that is likely to stay within this time.
     std::chrono::nanoseconds cell_time = std::chrono::hours(24);
+    std::uint64_t limit_bytes = 0; ///< not 0: all the memory that a composition gets
+    bool perf = false;
+    /// Of which cells the latency is taken, and which are looked into.
+    enum class detail : std::uint8_t { none, of_the_best, of_all };
+    detail latency = detail::none;
+    detail inspection = detail::none;
+    std::string_view baseline; ///< name; one of those looked into
+    /// Called before every replay; true: no further one is to begin.
+    std::function<bool(double share_done)> stop;
 };
 
 /// @brief One composition on one trace.
@@ -39,6 +52,12 @@ struct cell {
     std::uint64_t peak_live_bytes = 0;
     std::optional<double> fragmentation;
     std::uint64_t refused = 0; ///< allocations answered by `bad_alloc`
+    std::uint64_t first_refused_at = player_record::no_fault; ///< operation of its thread
+    refusals why_refused;                                     ///< as the audit saw them
+    std::vector<double> peak_samples;
+    std::optional<perf_figures> perf; ///< an operation
+    std::optional<latency_report> latency;
+    std::shared_ptr<const palloc::bench::inspection> inspected;
 
     [[nodiscard]] bool measured() const noexcept { return error.empty() && skipped.empty(); }
     [[nodiscard]] bool cut() const noexcept { return completed < 1; }
@@ -58,7 +77,12 @@ struct trace_report {
     std::uint64_t peak_live_blocks = 0;
     double harness_ns = 0;   ///< what was subtracted from each operation
     std::vector<cell> cells; ///< fastest first; then those cut, wrong, skipped
+    bool stopped = false;    ///< before all replays were done
 };
+
+/// @brief The cells that a report shows in detail: the fastest, the leanest, presets, baselines.
+[[nodiscard]] std::vector<cell*> worth_a_closer_look(trace_report& report,
+                                                     std::string_view baseline);
 
 /// @brief Measures every composition on `program`, round by round, so that a noisy minute of the
 ///   machine falls on all of them alike. What was cut or failed is not repeated.

@@ -27,12 +27,16 @@ using clock = std::chrono::steady_clock;
 constexpr std::byte answered{1};
 constexpr std::byte threw{2};
 
-/// One message, written whole: a pipe takes up to PIPE_BUF bytes at once.
+/// One message: its first byte is there only if all of it will be.
 void send(int pipe, std::byte kind, std::span<const std::byte> payload) {
     std::vector<std::byte> message{kind};
     message.insert(message.end(), payload.begin(), payload.end());
-    if (write(pipe, message.data(), message.size()) != static_cast<ssize_t>(message.size()))
-        _exit(EXIT_FAILURE);
+    for (std::span<const std::byte> left(message); !left.empty();) {
+        const ssize_t written = write(pipe, left.data(), left.size());
+        if (written < 0)
+            _exit(EXIT_FAILURE);
+        left = left.subspan(static_cast<std::size_t>(written));
+    }
 }
 
 [[noreturn]] void be_the_child(int pipe, const std::function<void(std::span<std::byte>)>& body,
@@ -53,6 +57,8 @@ bool read_all(int pipe, clock::time_point deadline, std::vector<std::byte>& mess
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock::now());
         pollfd wait{pipe, POLLIN, 0};
         const int ready = poll(&wait, 1, static_cast<int>(std::max<long>(left.count(), 0)));
+        if (ready < 0 && errno == EINTR)
+            continue;
         if (ready == 0)
             return false;
         std::array<std::byte, 4096> part;
@@ -94,6 +100,7 @@ tl::expected<void, std::string> run_in_child(const std::function<void(std::span<
     if (child < 0)
         throw std::system_error(errno, std::generic_category(), "fork");
     if (child == 0) {
+        std::signal(SIGINT, SIG_IGN); // Ctrl-C is for the parent: it lets this replay end
         close(ends[0]);
         be_the_child(ends[1], body, answer.size());
     }
@@ -112,7 +119,9 @@ tl::expected<void, std::string> run_in_child(const std::function<void(std::span<
     if (message.front() == threw)
         return tl::unexpected(
             std::string(reinterpret_cast<const char*>(payload.data()), payload.size()));
-    std::memcpy(answer.data(), payload.data(), std::min(payload.size(), answer.size()));
+    if (payload.size() != answer.size())
+        return tl::unexpected(how_it_ended(status));
+    std::memcpy(answer.data(), payload.data(), answer.size());
     return {};
 }
 

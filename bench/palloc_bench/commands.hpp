@@ -28,7 +28,12 @@ struct composition;
 /// @par Errors  throws `usage_error` where there are none
 [[nodiscard]] std::vector<std::filesystem::path> bundled_traces();
 
-void add_replay_command(CLI::App& program);
+void add_replay_command(CLI::App& program, int& status);
+/// @param status  becomes that of the recorded program
+void add_record_command(CLI::App& program, int& status);
+void add_import_command(CLI::App& program);
+void add_trace_command(CLI::App& program);
+void add_compare_command(CLI::App& program);
 void add_list_command(CLI::App& program);
 /// @param status  where the exit status goes that the replay came to
 void add_golden_command(CLI::App& program, int& status);

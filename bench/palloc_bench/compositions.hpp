@@ -10,6 +10,7 @@
 #include <span>
 
 #include "composition.hpp"
+#include "own_compositions.hpp"
 
 namespace palloc::bench {
 
@@ -71,6 +72,8 @@ namespace palloc::bench {
         PALLOC_BENCH_POOL("size_classes-best_fit-indexed-mmap", size_classes<pool<static_granule<256>, mmap_backing, indexed, best_fit, unprotected>>),
         PALLOC_BENCH_PRESET(general_purpose),
         PALLOC_BENCH_PRESET(general_purpose_shared),
+
+        PALLOC_BENCH_OWN_COMPOSITIONS
     };
     // clang-format on
     return all;

@@ -16,6 +16,8 @@ gzip_lines::gzip_lines(std::filesystem::path file)
     : file_(std::move(file)), source_(gzopen(file_.c_str(), "rb"), gzclose_r) {
     if (!source_)
         throw trace_error(file_, 0, fmt::format("cannot be opened: {}", std::strerror(errno)));
+    if (zstd_source::is_one(file_))
+        zstd_ = std::make_unique<zstd_source>(file_);
 }
 
 bool gzip_lines::next(std::string_view& line) {
@@ -41,12 +43,13 @@ bool gzip_lines::refill() {
     end_ -= std::exchange(begin_, 0);
     if (end_ == buffer_.size())
         throw error(fmt::format("the line is longer than {} bytes", longest_line_bytes));
-    const int got =
-        gzread(source_.get(), buffer_.data() + end_, static_cast<unsigned>(buffer_.size() - end_));
+    const int got = read(buffer_.data() + end_, buffer_.size() - end_);
     if (got > 0) {
         end_ += static_cast<std::size_t>(got);
         return true;
     }
+    if (zstd_)
+        return false;
     int code = Z_OK;
     const char* const what = gzerror(source_.get(), &code);
     if (code == Z_BUF_ERROR)
@@ -55,6 +58,16 @@ bool gzip_lines::refill() {
         throw error(fmt::format("the compressed file is damaged: {}",
                                 code == Z_ERRNO ? std::strerror(errno) : what));
     return false;
+}
+
+int gzip_lines::read(char* to, std::size_t most) {
+    if (!zstd_)
+        return gzread(source_.get(), to, static_cast<unsigned>(most));
+    try {
+        return static_cast<int>(zstd_->read(to, most));
+    } catch (const std::runtime_error& wrong) {
+        throw error(wrong.what());
+    }
 }
 
 trace_error gzip_lines::error(std::string_view what) const {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief The lines of a text file, compressed by gzip or not.
+/// @brief The lines of a text file, compressed by gzip, by zstd, or not.
 #pragma once
 
 #include <array>
@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 #include <zlib.h>
+
+#include "zstd_source.hpp"
 
 namespace palloc::bench {
 
@@ -37,9 +39,11 @@ class gzip_lines {
     static constexpr std::size_t longest_line_bytes = 64 * 1024;
 
     [[nodiscard]] bool refill();
+    [[nodiscard]] int read(char* to, std::size_t most);
 
     std::filesystem::path file_;
     std::unique_ptr<gzFile_s, int (*)(gzFile)> source_;
+    std::unique_ptr<zstd_source> zstd_; // null: gzip's library reads the file
     std::size_t number_ = 0;
     std::size_t begin_ = 0; // of what is unread in the buffer
     std::size_t end_ = 0;

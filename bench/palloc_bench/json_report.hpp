@@ -5,6 +5,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <span>
+#include <string_view>
 
 #include "campaign.hpp"
 
@@ -15,6 +16,12 @@ namespace palloc::bench {
 /// `real_time` is the table's ns/op: the median, the harness's cost subtracted; `cpu_time` the CPU
 /// time of all threads, harness included. What went wrong has `error_occurred`. Cells that were
 /// skipped are listed in `context.skipped`.
-[[nodiscard]] nlohmann::json json_of(std::span<const trace_report> reports);
+///
+/// Beside Google Benchmark's fields, `traces` has one entry a trace: its facts, the winner with its
+/// reason and its C++.
+/// @param command  that made the figures
+/// @param baseline  what the others are compared with; empty: the usual one
+[[nodiscard]] nlohmann::json json_of(std::span<const trace_report> reports,
+                                     std::string_view command = {}, std::string_view baseline = {});
 
 } // namespace palloc::bench

@@ -9,6 +9,7 @@
 
 #include "commands.hpp"
 #include "gzip_lines.hpp"
+#include "jit_trace.hpp"
 
 namespace {
 
@@ -27,9 +28,14 @@ int main(int argc, char** argv) {
     program.set_version_flag("--version", PALLOC_VERSION);
     program.require_subcommand(1);
     int status = EXIT_SUCCESS;
-    palloc::bench::add_replay_command(program);
+    palloc::bench::add_record_command(program, status);
+    palloc::bench::add_import_command(program);
+    palloc::bench::add_trace_command(program);
+    palloc::bench::add_replay_command(program, status);
+    palloc::bench::add_compare_command(program);
     palloc::bench::add_list_command(program);
     palloc::bench::add_golden_command(program, status);
+    palloc::bench::add_jit_command(program);
     palloc::bench::add_micro_command(program, status);
     try {
         program.parse(argc, argv);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <memory>
+#include <optional>
 #include <sched.h>
 
 #include "auditing_resource.hpp"
@@ -30,24 +31,33 @@ void stay_on_one_processor() noexcept {
         }
 }
 
-std::unique_ptr<contender> make_for(const trace& program, const composition& pool) {
-    return pool.make({program.peak_live_bytes, program.largest_bytes, program.threads()});
+std::unique_ptr<contender> make_for(const trace& program, const composition& pool,
+                                    std::uint64_t limit_bytes = 0) {
+    return pool.make(
+        {program.peak_live_bytes, program.largest_bytes, program.threads(), limit_bytes});
 }
 
 measurement measure_here(const trace& program, const composition& pool,
-                         std::chrono::nanoseconds budget) {
+                         const measuring_options& options) {
     if (program.threads() == 1)
         stay_on_one_processor();
+    std::optional<perf_counters> perf; // before the threads start, which are counted with
+    if (options.perf)
+        perf.emplace();
     replayer replay(program);
     settle_memory();
     const std::uint64_t before = restart_peak_resident();
-    const auto made = make_for(program, pool);
+    const auto made = make_for(program, pool, options.limit_bytes);
     measurement result;
     std::uint64_t resident = 0;
-    result.outcome = replay.run(made->resource(), budget, [&] {
+    if (perf)
+        perf->start();
+    result.outcome = replay.run(made->resource(), options.budget, [&] {
         resident = resident_bytes();
         result.fragmentation = made->fragmentation().value_or(measurement::unknown);
     });
+    if (perf)
+        result.perf = perf->stop();
     // The kernel's own peak may lack a few pages; the look at the worst moment has them.
     result.peak_bytes = std::max({peak_resident_bytes(), resident, before}) - before;
     return result;
@@ -62,12 +72,55 @@ measurement measure_harness_here(const trace& program, std::chrono::nanoseconds 
     return result;
 }
 
-std::uint64_t audit_here(const trace& program, const composition& pool,
-                         std::chrono::nanoseconds budget) {
-    const auto made = make_for(program, pool);
+struct audit_answer {
+    std::uint64_t wrong = 0;
+    refusals refused;
+};
+
+audit_answer audit_here(const trace& program, const composition& pool,
+                        const measuring_options& options) {
+    const auto made = make_for(program, pool, options.limit_bytes);
+    const std::uint64_t all = options.limit_bytes == 0 ? ~std::uint64_t{0} : options.limit_bytes;
+    audit_answer answer;
     auditing_resource audited(made->resource());
-    (void)replayer(program).run(audited, budget);
-    return audited.wrong_blocks();
+    audited.on_refusal([&](std::size_t bytes, std::size_t alignment, std::uint64_t live_bytes) {
+        const refusal why =
+            made->why_refused(bytes, alignment)
+                .value_or(live_bytes + bytes > all ? refusal::full : refusal::fragmented);
+        ++(why == refusal::full ? answer.refused.full : answer.refused.fragmented);
+    });
+    (void)replayer(program).run(audited, options.budget);
+    answer.wrong = audited.wrong_blocks();
+    return answer;
+}
+
+/// What the measuring of a call that does nothing takes.
+double ticks_of_nothing(const trace& program, std::chrono::nanoseconds budget) {
+    null_resource nothing(program);
+    latency_resource timed(nothing, program.threads());
+    (void)replayer(program).run(timed, budget);
+    return static_cast<double>(timed.median_ticks());
+}
+
+latency_report latency_here(const trace& program, const composition& pool,
+                            const measuring_options& options) {
+    if (program.threads() == 1)
+        stay_on_one_processor();
+    constexpr int enough_for_a_median = 8;
+    const double nothing = ticks_of_nothing(program, options.budget / enough_for_a_median);
+    replayer replay(program);
+    settle_memory();
+    const auto made = make_for(program, pool, options.limit_bytes);
+    latency_resource timed(made->resource(), program.threads());
+    (void)replay.run(timed, options.budget);
+    return timed.report(nothing, ns_a_tick());
+}
+
+inspection inspect_here(const trace& program, const composition& pool,
+                        const measuring_options& options) {
+    settle_memory();
+    const auto made = make_for(program, pool, options.limit_bytes);
+    return inspect(program, *made, options.budget);
 }
 
 std::chrono::milliseconds limit_of(std::chrono::nanoseconds budget) {
@@ -77,8 +130,9 @@ std::chrono::milliseconds limit_of(std::chrono::nanoseconds budget) {
 } // namespace
 
 tl::expected<measurement, std::string> measure(const trace& program, const composition& pool,
-                                               std::chrono::nanoseconds budget) {
-    auto got = run_in_child([&] { return measure_here(program, pool, budget); }, limit_of(budget));
+                                               const measuring_options& options) {
+    auto got = run_in_child([&] { return measure_here(program, pool, options); },
+                            limit_of(options.budget));
     if (!got)
         return got;
     const player_record& record = got->outcome.record;
@@ -94,16 +148,28 @@ tl::expected<measurement, std::string> measure_harness(const trace& program,
     return run_in_child([&] { return measure_harness_here(program, budget); }, limit_of(budget));
 }
 
-tl::expected<void, std::string> audit(const trace& program, const composition& pool,
-                                      std::chrono::nanoseconds budget) {
-    const auto wrong =
-        run_in_child([&] { return audit_here(program, pool, budget); }, limit_of(budget));
-    if (!wrong)
-        return tl::unexpected(wrong.error());
-    if (*wrong != 0)
+tl::expected<refusals, std::string> audit(const trace& program, const composition& pool,
+                                          const measuring_options& options) {
+    const auto answer =
+        run_in_child([&] { return audit_here(program, pool, options); }, limit_of(options.budget));
+    if (!answer)
+        return tl::unexpected(answer.error());
+    if (answer->wrong != 0)
         return tl::unexpected(
-            fmt::format("WRONG: {} blocks overlap another or are misaligned", *wrong));
-    return {};
+            fmt::format("WRONG: {} blocks overlap another or are misaligned", answer->wrong));
+    return answer->refused;
+}
+
+tl::expected<latency_report, std::string>
+measure_latency(const trace& program, const composition& pool, const measuring_options& options) {
+    return run_in_child([&] { return latency_here(program, pool, options); },
+                        limit_of(options.budget));
+}
+
+tl::expected<inspection, std::string> inspect(const trace& program, const composition& pool,
+                                              const measuring_options& options) {
+    return run_in_child([&] { return inspect_here(program, pool, options); },
+                        limit_of(options.budget));
 }
 
 } // namespace palloc::bench

@@ -29,8 +29,9 @@ struct player_record {
     static constexpr std::uint64_t no_fault = ~std::uint64_t{0};
 
     std::uint64_t operations = 0;
-    std::uint64_t refused = 0; ///< allocations that were answered by `bad_alloc`
-    std::uint64_t faults = 0;  ///< blocks found damaged, or placed off their alignment
+    std::uint64_t refused = 0;                 ///< allocations that were answered by `bad_alloc`
+    std::uint64_t first_refused_at = no_fault; ///< the operation that asked for the first
+    std::uint64_t faults = 0; ///< blocks found damaged, or placed off their alignment
     std::uint64_t first_fault_at = no_fault; ///< the operation that found the first
 };
 
@@ -78,7 +79,8 @@ class player {
             fresh.address =
                 allocate_from(*resource_, op.bytes, std::size_t{1} << op.alignment_log2);
         } catch (const std::bad_alloc&) {
-            ++record_.refused;
+            if (record_.refused++ == 0)
+                record_.first_refused_at = record_.operations;
         }
         return fresh;
     }

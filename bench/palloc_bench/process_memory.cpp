@@ -22,9 +22,10 @@ namespace {
 constexpr int MADV_POPULATE_READ = 22; // Linux 5.14
 #endif
 
-/// A line of /proc/self/status, such as "VmHWM:", in bytes. Takes no memory.
-std::uint64_t status_bytes(std::string_view label) noexcept {
-    const int file = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+/// A line of a file such as /proc/self/status, such as "VmHWM:", in bytes. Takes no memory.
+std::uint64_t status_bytes(std::string_view label,
+                           const char* from = "/proc/self/status") noexcept {
+    const int file = open(from, O_RDONLY | O_CLOEXEC);
     if (file < 0)
         return 0;
     std::array<char, 4096> text;
@@ -71,6 +72,11 @@ void touch_stack() noexcept {
 
 std::uint64_t resident_bytes() noexcept {
     return status_bytes("VmRSS:");
+}
+
+std::uint64_t exact_resident_bytes() noexcept {
+    const std::uint64_t exact = status_bytes("Rss:", "/proc/self/smaps_rollup");
+    return exact != 0 ? exact : resident_bytes(); // before Linux 4.14
 }
 
 std::uint64_t restart_peak_resident() noexcept {

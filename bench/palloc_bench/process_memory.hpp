@@ -18,6 +18,9 @@ void touch_stack() noexcept;
 /// @brief Resident bytes now.
 [[nodiscard]] std::uint64_t resident_bytes() noexcept;
 
+/// @brief The same to the page, by a walk through the page tables: some milliseconds.
+[[nodiscard]] std::uint64_t exact_resident_bytes() noexcept;
+
 /// @brief Forgets the past peak. @return the resident bytes from which the new one starts
 [[nodiscard]] std::uint64_t restart_peak_resident() noexcept;
 

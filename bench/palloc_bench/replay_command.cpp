@@ -4,13 +4,16 @@
 #include <cstdio>
 #include <fmt/format.h>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "campaign.hpp"
 #include "commands.hpp"
+#include "html_report.hpp"
 #include "json_report.hpp"
+#include "progress.hpp"
 #include "text_report.hpp"
 #include "trace_reader.hpp"
 
@@ -18,7 +21,7 @@ namespace palloc::bench {
 namespace {
 
 /// What the default run may take of its three minutes, however many cells there are.
-constexpr double whole_run_seconds = 140;
+constexpr double whole_run_seconds = 120;
 constexpr double longest_replay_seconds = 2;
 constexpr double shortest_replay_seconds = 0.1;
 constexpr double full_replay_seconds = 20;
@@ -29,6 +32,14 @@ struct replay_arguments {
     std::vector<std::string> traces;
     std::string pools = ".";
     std::string json_file;
+    std::string html_file;
+    std::string baseline;
+    std::string command; ///< as it was called
+    std::optional<std::size_t> threads;
+    std::uint64_t limit_bytes = 0;
+    bool latency = false;
+    bool perf = false;
+    bool quiet = false;
     std::optional<int> repetitions;
     std::optional<double> replay_seconds;
     bool full = false;
@@ -43,6 +54,14 @@ std::chrono::nanoseconds nanoseconds(double seconds) {
 campaign_options options_of(const replay_arguments& given, double seconds_used,
                             std::size_t cells_left) {
     campaign_options options;
+    using detail = campaign_options::detail;
+    options.limit_bytes = given.limit_bytes;
+    options.baseline = given.baseline;
+    options.perf = given.perf;
+    if (!given.html_file.empty())
+        options.latency = options.inspection = detail::of_the_best;
+    if (given.latency)
+        options.latency = detail::of_all;
     options.repetitions = given.repetitions.value_or(given.full ? full_repetitions : repetitions);
     if (given.full || given.replay_seconds) {
         options.replay_limit = nanoseconds(given.replay_seconds.value_or(full_replay_seconds));
@@ -56,38 +75,107 @@ campaign_options options_of(const replay_arguments& given, double seconds_used,
     return options;
 }
 
-void replay(const replay_arguments& given) {
-    const auto pools = compositions_matching(given.pools);
+/// A file that can be written, before the work begins.
+std::ofstream open_file(const char* option, const std::string& name) {
+    std::ofstream file;
+    if (!name.empty()) {
+        file.open(name);
+        if (!file)
+            throw usage_error(fmt::format("{} {}: cannot be written", option, name));
+    }
+    return file;
+}
+
+void write(std::ofstream& file, const char* option, const std::string& name,
+           const std::string& content) {
+    if (file.is_open() && !(file << content << std::flush))
+        throw usage_error(fmt::format("{} {}: cannot be written", option, name));
+}
+
+std::string own_command() {
+    std::ifstream in("/proc/self/cmdline", std::ios::binary);
+    std::string text{std::istreambuf_iterator<char>(in), {}};
+    std::replace(text.begin(), text.end(), '\0', ' ');
+    if (!text.empty())
+        text.pop_back();
+    return text;
+}
+
+std::vector<const composition*> chosen_pools(const replay_arguments& given) {
+    auto pools = compositions_matching(given.pools);
+    if (given.baseline.empty())
+        return pools;
+    for (const composition* each : pools)
+        if (each->name == given.baseline)
+            return pools;
+    for (const composition* each : compositions_matching("."))
+        if (each->name == given.baseline) {
+            pools.push_back(each);
+            return pools;
+        }
+    throw usage_error(fmt::format("--baseline {}: no composition has this name; `palloc-bench "
+                                  "list` names them",
+                                  given.baseline));
+}
+
+void replay(const replay_arguments& given, int& status) {
+    const auto pools = chosen_pools(given);
     const std::vector<std::filesystem::path> files =
         given.traces.empty()
             ? bundled_traces()
             : std::vector<std::filesystem::path>(given.traces.begin(), given.traces.end());
-    std::ofstream json_file;
-    if (!given.json_file.empty()) {
-        json_file.open(given.json_file);
-        if (!json_file)
-            throw usage_error(fmt::format("--json {}: cannot be written", given.json_file));
-    }
+    std::ofstream json_file = open_file("--json", given.json_file);
+    std::ofstream html_file = open_file("--html", given.html_file);
+    if (given.perf)
+        if (const std::string why = perf_counters::why_none(); !why.empty())
+            fmt::print(stderr, "palloc-bench: --perf: skipped: the machine gives no counters: {}\n",
+                       why);
     const auto begin = std::chrono::steady_clock::now();
     const auto seconds_used = [&] {
         return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     };
     std::vector<trace_report> reports;
+    progress shown(given.quiet);
     for (const auto& file : files) {
-        const auto options =
+        if (progress::interrupted())
+            break;
+        auto options =
             options_of(given, seconds_used(), (files.size() - reports.size()) * pools.size());
-        reports.push_back(measure_all(read_trace(file), pools, options));
-        fmt::print("{}", table_of(reports.back()));
+        options.stop = [&](double share) {
+            return shown.show(trace_name(file), (static_cast<double>(reports.size()) + share) /
+                                                    static_cast<double>(files.size()));
+        };
+        trace program = read_trace(file);
+        if (given.threads)
+            program = with_threads(std::move(program), *given.threads);
+        reports.push_back(measure_all(program, pools, options));
+        shown.clear();
+        if (!given.quiet)
+            fmt::print("{}{}{}{}", table_of(reports.back(), given.baseline),
+                       latency_table_of(reports.back()), perf_table_of(reports.back()),
+                       failures_of(reports.back()));
         std::fflush(stdout);
     }
-    fmt::print("{}\nin {:.0f} s\n", conclusion_of(reports), seconds_used());
-    if (json_file.is_open() && !(json_file << json_of(reports).dump(2) << '\n' << std::flush))
-        throw usage_error(fmt::format("--json {}: cannot be written", given.json_file));
+    if (!given.quiet)
+        fmt::print("{}\nin {:.0f} s\n", conclusion_of(reports), seconds_used());
+    if (json_file.is_open() || html_file.is_open()) {
+        const nlohmann::json figures = json_of(reports, given.command, given.baseline);
+        write(json_file, "--json", given.json_file, figures.dump(2) + '\n');
+        if (html_file.is_open())
+            write(html_file, "--html", given.html_file, html_of(figures));
+    }
+    if (html_file.is_open() && !given.quiet)
+        fmt::print("report: {}\n", std::filesystem::absolute(given.html_file).string());
+    if (progress::interrupted()) {
+        fmt::print(stderr, "palloc-bench: interrupted: what was finished is shown\n");
+        constexpr int exit_interrupted = 130;
+        status = exit_interrupted;
+    }
 }
 
 } // namespace
 
-void add_replay_command(CLI::App& program) {
+void add_replay_command(CLI::App& program, int& status) {
     CLI::App* const command = program.add_subcommand(
         "replay", "Replays programs' allocations on compositions of policies and on the standard "
                   "library's resources, and compares time and memory.");
@@ -100,6 +188,32 @@ void add_replay_command(CLI::App& program) {
         ->add_option("--json", given->json_file,
                      "Also write the figures here, in Google Benchmark's format")
         ->type_name("FILE");
+    command
+        ->add_option("--html", given->html_file,
+                     "Also write a report to look at: one file, for any browser")
+        ->type_name("FILE");
+    command
+        ->add_option("--baseline", given->baseline,
+                     "The composition that others are compared with (default: the standard "
+                     "library's pool resource)")
+        ->type_name("NAME");
+    command
+        ->add_option("--threads", given->threads,
+                     "Replay on so many threads: a trace of one thread so many times at once, one "
+                     "of more dealt out to so many")
+        ->type_name("N")
+        ->check(CLI::Range(1, 256));
+    command
+        ->add_option("--limit", given->limit_bytes,
+                     "Give each composition a fixed range of so many BYTES (K, M and G are "
+                     "understood): who fails first?")
+        ->type_name("BYTES")
+        ->transform(CLI::AsSizeValue(false));
+    command->add_flag("--latency", given->latency,
+                      "Percentiles of single calls by the cycle counter, its own cost subtracted");
+    command->add_flag("--perf", given->perf,
+                      "Instructions, cache and TLB misses, where the machine gives them");
+    command->add_flag("-q,--quiet", given->quiet, "Neither tables nor progress");
     command
         ->add_option("--repeat", given->repetitions,
                      fmt::format("Replays of a cell (default: up to {}; with --full {})",
@@ -128,7 +242,10 @@ void add_replay_command(CLI::App& program) {
         "Peak memory is the growth of touched pages, the allocator's own data included; overhead\n"
         "is peak memory / most bytes live at once; frag. is 1 - largest / all free memory, when\n"
         "most bytes are live. Failures are requests that were refused.");
-    command->callback([given] { replay(*given); });
+    command->callback([given, &status] {
+        given->command = own_command();
+        replay(*given, status);
+    });
 }
 
 } // namespace palloc::bench

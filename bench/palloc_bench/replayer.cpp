@@ -26,6 +26,7 @@ double ns_between(std::chrono::steady_clock::time_point from,
 void add(player_record& sum, const player_record& part) noexcept {
     sum.operations += part.operations;
     sum.refused += part.refused;
+    sum.first_refused_at = std::min(sum.first_refused_at, part.first_refused_at);
     sum.faults += part.faults;
     sum.first_fault_at = std::min(sum.first_fault_at, part.first_fault_at);
 }

@@ -67,6 +67,7 @@ struct trace {
     std::vector<lane> lanes; ///< one a thread; they point into the arrays below
 
     mapped_array<operation> operations;
+    mapped_array<std::uint16_t> thread_of; ///< of each operation, in the one order over all threads
     mapped_array<segment> segments;
     mapped_array<std::uint64_t> peak_by_window; ///< most live bytes up to each window's end
 
@@ -80,5 +81,13 @@ struct trace {
         return count == 0 ? 0 : peak_by_window[(count - 1) / window_operations];
     }
 };
+
+/// @brief Lays `ordered` (with `lookahead` zeros behind it) out as one lane a thread, in the order
+///   that `to.thread_of` tells.
+void split_by_thread(trace& to, const mapped_array<operation>& ordered, std::size_t threads);
+
+/// @brief The same work on `threads` threads: a trace of one thread so many times at once, each
+///   with blocks of its own; of several threads, dealt out to so many.
+[[nodiscard]] trace with_threads(trace program, std::size_t threads);
 
 } // namespace palloc::bench

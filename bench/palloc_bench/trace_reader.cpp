@@ -61,12 +61,13 @@ trace_header take_header(gzip_lines& lines) {
 /// Follows the lines of a trace; holds what must be known of live blocks to check the next line.
 class trace_builder {
   public:
-    explicit trace_builder(const std::filesystem::path& file)
-        : lines_(file), header_(take_header(lines_)), ordered_(header_.operations),
-          thread_of_(header_.operations), slot_of_id_(header_.operations),
-          slot_bytes_(header_.operations), slot_turns_(header_.operations),
-          next_free_(header_.operations), first_free_(header_.threads),
-          per_thread_(header_.threads) {
+    trace_builder(const std::filesystem::path& file,
+                  const std::function<void(const trace_line&)>& see)
+        : see_(see), lines_(file), header_(take_header(lines_)),
+          ordered_(header_.operations + lookahead), thread_of_(header_.operations),
+          slot_of_id_(header_.operations), slot_bytes_(header_.operations),
+          slot_turns_(header_.operations), next_free_(header_.operations),
+          first_free_(header_.threads) {
         std::fill(first_free_.begin(), first_free_.end(), none);
         result_.name = trace_name(file);
         result_.program = header_.program;
@@ -85,7 +86,8 @@ class trace_builder {
             ++count_;
         }
         check_totals();
-        split_by_thread();
+        result_.thread_of = std::move(thread_of_);
+        split_by_thread(result_, ordered_, header_.threads);
         return std::move(result_);
     }
 
@@ -125,10 +127,12 @@ class trace_builder {
         result_.largest_alignment = std::max(result_.largest_alignment, alignment);
         note(operation_kind::allocate, slot, bytes, std::countr_zero(alignment), thread);
         live(slot, bytes, 1);
+        tell({operation_kind::allocate, ids_ - 1, 0, bytes, alignment, thread});
     }
 
     void take_release() {
-        const std::uint32_t slot = take_live_id();
+        std::uint64_t id = 0;
+        const std::uint32_t slot = take_live_id(id);
         const std::size_t thread = take_thread();
         take_end();
 
@@ -136,10 +140,12 @@ class trace_builder {
         note(operation_kind::release, slot, 1, 0, thread);
         live_bytes_ -= slot_bytes_[slot];
         --live_blocks_;
+        tell({operation_kind::release, id, 0, 0, 0, thread});
     }
 
     void take_resize() {
-        const std::uint32_t slot = take_live_id();
+        std::uint64_t old = 0;
+        const std::uint32_t slot = take_live_id(old);
         take_new_id();
         const std::uint64_t bytes = take_size();
         const std::size_t thread = take_thread();
@@ -149,6 +155,12 @@ class trace_builder {
         note(operation_kind::resize, slot, bytes, 4, thread); // realloc promises 16 bytes
         live_bytes_ -= slot_bytes_[slot];
         live(slot, bytes, 0);
+        tell({operation_kind::resize, ids_ - 1, old, bytes, 16, thread});
+    }
+
+    void tell(const trace_line& line) const {
+        if (see_)
+            see_(line);
     }
 
     void note(operation_kind kind, std::uint32_t slot, std::uint64_t bytes, int alignment_log2,
@@ -161,7 +173,6 @@ class trace_builder {
         op.slot = slot;
         op.turn = slot_turns_[slot]++;
         thread_of_[count_] = static_cast<std::uint16_t>(thread);
-        ++per_thread_[thread];
         result_.largest_bytes = std::max<std::uint64_t>(result_.largest_bytes, op.bytes);
     }
 
@@ -209,8 +220,8 @@ class trace_builder {
     }
 
     /// The block is dead from here on: its next mention is an error.
-    std::uint32_t take_live_id() {
-        const std::uint64_t id = take_number("id", none);
+    std::uint32_t take_live_id(std::uint64_t& id) {
+        id = take_number("id", none);
         if (id >= ids_)
             throw lines_.error(fmt::format("id {} was never allocated", id));
         const std::uint32_t slot = std::exchange(slot_of_id_[id], none);
@@ -236,34 +247,7 @@ class trace_builder {
         same("peak-live-blocks", header_.peak_live_blocks, result_.peak_live_blocks);
     }
 
-    /// From the order over all threads to one lane a thread.
-    void split_by_thread() {
-        const std::size_t threads = header_.threads;
-        result_.operations = mapped_array<operation>(count_ + lookahead);
-        result_.segments = mapped_array<segment>(std::min(count_, result_.windows * threads));
-        result_.lanes.resize(threads);
-        // A thread has at most as many segments as windows, and as many as operations.
-        mapped_array<std::size_t> filled(threads), first(threads), first_segment(threads),
-            segments(threads);
-        for (std::size_t t = 1; t < threads; ++t) {
-            first[t] = first[t - 1] + per_thread_[t - 1];
-            first_segment[t] =
-                first_segment[t - 1] + std::min<std::size_t>(per_thread_[t - 1], result_.windows);
-        }
-        for (std::size_t i = 0; i != count_; ++i) {
-            const std::size_t t = thread_of_[i];
-            const auto window = static_cast<std::uint32_t>(i / window_operations);
-            segment* const mine = result_.segments.data() + first_segment[t];
-            result_.operations[first[t] + filled[t]++] = ordered_[i];
-            if (segments[t] == 0 || mine[segments[t] - 1].window != window)
-                mine[segments[t]++].window = window;
-            mine[segments[t] - 1].end = static_cast<std::uint32_t>(filled[t]);
-        }
-        for (std::size_t t = 0; t != threads; ++t)
-            result_.lanes[t] = {{result_.operations.data() + first[t], filled[t]},
-                                {result_.segments.data() + first_segment[t], segments[t]}};
-    }
-
+    const std::function<void(const trace_line&)>& see_;
     gzip_lines lines_;
     trace_header header_;
     trace result_;
@@ -281,7 +265,6 @@ class trace_builder {
     mapped_array<std::uint32_t> slot_turns_;
     mapped_array<std::uint32_t> next_free_; // of the slots that a thread has freed
     mapped_array<std::uint32_t> first_free_;
-    mapped_array<std::uint32_t> per_thread_;
 };
 
 } // namespace
@@ -299,8 +282,9 @@ trace_header read_trace_header(const std::filesystem::path& file) {
     return take_header(lines);
 }
 
-trace read_trace(const std::filesystem::path& file) {
-    return trace_builder(file).build();
+trace read_trace(const std::filesystem::path& file,
+                 const std::function<void(const trace_line&)>& see) {
+    return trace_builder(file, see).build();
 }
 
 } // namespace palloc::bench

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "gzip_lines.hpp"
@@ -27,8 +28,20 @@ struct trace_header {
 /// @par Errors  throws `trace_error`
 [[nodiscard]] trace_header read_trace_header(const std::filesystem::path& file);
 
+/// @brief One line of a trace as it stands there.
+struct trace_line {
+    operation_kind kind = operation_kind::allocate;
+    std::uint64_t id = 0;  ///< of the block that is made, or released
+    std::uint64_t old = 0; ///< resize: of the block that is gone
+    std::uint64_t bytes = 0;
+    std::uint64_t alignment = 16; ///< allocate
+    std::size_t thread = 0;
+};
+
 /// @brief Reads a trace whole; nothing is taken on trust, counts and peaks of the header included.
+/// @param see  called with every line, once it is found right
 /// @par Errors  throws `trace_error`
-[[nodiscard]] trace read_trace(const std::filesystem::path& file);
+[[nodiscard]] trace read_trace(const std::filesystem::path& file,
+                               const std::function<void(const trace_line&)>& see = {});
 
 } // namespace palloc::bench

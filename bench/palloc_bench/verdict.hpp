@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +17,26 @@ namespace palloc::bench {
 [[nodiscard]] const cell* fastest(const trace_report& report);
 /// @brief The comparable cell with the least peak memory, the faster one of equals, or null.
 [[nodiscard]] const cell* leanest(const trace_report& report);
+
+/// @brief Those that no other cell beats in time and in memory both, by time.
+[[nodiscard]] std::vector<const cell*> pareto_front(const trace_report& report);
+
+/// @brief Which one to have, and why.
+struct recommendation {
+    const cell* winner = nullptr; ///< null: nothing replayed the trace to its end
+    std::string reason;           ///< whole sentences
+};
+
+/// @brief The fastest cell that holds at most a quarter more memory than the leanest one.
+/// @param baseline  what the reason compares with; by default the standard library's pool for as
+///   many threads
+[[nodiscard]] recommendation recommend(const trace_report& report, std::string_view baseline = {});
+
+/// @brief The cell of that name, or null.
+[[nodiscard]] const cell* find_cell(const trace_report& report, std::string_view name);
+
+/// @brief The standard library's pool for one thread, or for several.
+[[nodiscard]] std::string_view usual_baseline(bool threaded) noexcept;
 
 /// @brief A preset against the baseline that serves the same number of threads.
 struct contest {

@@ -18,6 +18,7 @@
 #include <palloc/algorithms/worst_fit.hpp>
 #include <palloc/backings/borrowed.hpp>
 #include <palloc/backings/carved.hpp>
+#include <palloc/backings/either.hpp>
 #include <palloc/backings/failing.hpp>
 #include <palloc/backings/fake.hpp>
 #include <palloc/backings/hugepage.hpp>
@@ -30,6 +31,7 @@
 #include <palloc/bitmaps/atomic.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/flat.hpp>
+#include <palloc/bitmaps/hinted.hpp>
 #include <palloc/bitmaps/indexed.hpp>
 #include <palloc/bridges/allocator.hpp>
 #include <palloc/bridges/frozen.hpp>
@@ -54,6 +56,7 @@
 #include <palloc/metadata/metadata_arena.hpp>
 #include <palloc/observers/recorder.hpp>
 #include <palloc/observers/statistics.hpp>
+#include <palloc/perm_alloc.hpp>
 #include <palloc/pmalloc.hpp>
 #include <palloc/pmalloc/any_pmalloc.hpp>
 #include <palloc/pmalloc/describe_fault.hpp>
@@ -65,4 +68,5 @@
 #include <palloc/protections/sealed.hpp>
 #include <palloc/protections/unprotected.hpp>
 #include <palloc/protections/write_rare.hpp>
+#include <palloc/protections/write_xor_execute.hpp>
 #include <palloc/registry.hpp>

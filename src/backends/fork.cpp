@@ -50,6 +50,10 @@ result<std::uint64_t> process_generation() noexcept {
     return the_page().map([](number* page) noexcept { return number_in(*page); });
 }
 
+const std::atomic<std::uint64_t>* generation_page() noexcept {
+    return wiped_page.load(std::memory_order_acquire);
+}
+
 bool is_generation(std::uint64_t wanted) noexcept {
     number* const page = wiped_page.load(std::memory_order_acquire);
     return page != nullptr && number_in(*page) == wanted;

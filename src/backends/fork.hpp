@@ -7,6 +7,7 @@
 #include <palloc/core/fork_treatment.hpp>
 #include <palloc/core/range.hpp>
 
+#include <atomic>
 #include <cstdint>
 
 namespace palloc::inline v0::os {
@@ -17,6 +18,10 @@ namespace palloc::inline v0::os {
 /// @par Errors `os_failure`, the first time
 /// @par Thread safety any thread, and a signal handler
 [[nodiscard]] result<std::uint64_t> process_generation() noexcept;
+
+/// @brief Where that number is kept: 0 in a child that has not asked yet. Null before the first
+/// call.
+[[nodiscard]] const std::atomic<std::uint64_t>* generation_page() noexcept;
 
 /// @brief Whether this process is the one whose number that was.
 [[nodiscard]] bool is_generation(std::uint64_t number) noexcept;

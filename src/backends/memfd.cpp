@@ -105,8 +105,9 @@ result<void> memfd::unmap(region& it) noexcept {
         if (const auto gone = os::unmap(it.where_); !gone)
             return gone;
     it.where_ = {};
-    if (it.file_ >= 0)
-        (void)os::close(std::exchange(it.file_, -1)); // of a file in memory: nothing can be lost
+    for (int* const file : {&it.file_, &it.reader_})
+        if (*file >= 0)
+            (void)os::close(std::exchange(*file, -1)); // of a file in memory: nothing can be lost
     return {};
 }
 
@@ -169,43 +170,78 @@ result<void> memfd::replace_view(region& it, permissions allowed) noexcept {
             it.view_ = allowed;
         });
     }
-    const auto placed = writable(allowed) ? place_writable(it) : place_reading(it, allowed);
+    const auto placed =
+        writable(allowed) ? place_writable(it, it.where_) : place_reading(it, it.where_, allowed);
     if (placed)
         it.view_ = allowed;
     return placed;
 }
 
-/// @brief One call to the system puts the new view where the old one was: nothing to undo.
-result<void> memfd::place_reading(const region& it, permissions allowed) noexcept {
-    const auto reopened = open_reader(it.file_);
-    if (!reopened)
-        return tl::unexpected(reopened.error());
-    const os::scoped_file reader(*reopened);
+result<void> memfd::replace_view(region& it, range part, permissions allowed) noexcept {
+    if (!os::are_pages_of(it.where_, part))
+        return fail(errc::bad_argument);
+    if (!os::is_generation(it.generation_))
+        return fail(errc::not_supported);
+    if (it.sealed_)
+        return protect(it, part, allowed);
+    const auto placed =
+        writable(allowed) ? place_writable(it, part) : place_reading(it, part, allowed);
+    if (placed && writable(allowed)) // a child has some of it at most
+        it.view_ = allowed;
+    return placed;
+}
+
+result<void> memfd::forbid_other_writers(region& it) noexcept {
+    constexpr int future_write = 0x10; // F_SEAL_FUTURE_WRITE, 5.1
+    if (!os::is_generation(it.generation_))
+        return fail(errc::not_supported);
+    auto done = os::add_seals(it.file_, future_write | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    if (!done && done.error().os_code == EINVAL)
+        return fail(errc::not_supported, EINVAL);
+    return done;
+}
+
+/// @brief One call to the system puts the new view where the old one was: nothing to undo. Views of
+/// parts come from one descriptor, because only then the kernel joins neighbours.
+result<void> memfd::place_reading(region& it, range part, permissions allowed) noexcept {
+    if (it.reader_ < 0) {
+        const auto reopened = open_reader(it.file_);
+        if (!reopened)
+            return tl::unexpected(reopened.error());
+        it.reader_ = *reopened;
+    }
     const bool absent = options_.in_child == fork_treatment::absent;
-    const range where = it.where_;
-    const auto base = os::map(absent ? 0 : where.base, where.bytes, os::protection_of(allowed),
-                              MAP_SHARED | (absent ? 0 : MAP_FIXED), reader.get());
+    const auto base = os::map(absent ? 0 : part.base, part.bytes, os::protection_of(allowed),
+                              MAP_SHARED | (absent ? 0 : MAP_FIXED), it.reader_,
+                              static_cast<off_t>(part.base - it.where_.base));
+    if (part == it.where_)
+        (void)os::close(std::exchange(it.reader_, -1)); // it was only read: nothing is lost
     if (!base)
         return tl::unexpected(base.error());
     if (!absent)
         return {};
-    os::scoped_view view({*base, where.bytes});
-    return os::advise(view.get(), MADV_DONTFORK).and_then([&] { return move_over(view, where); });
+    os::scoped_view view({*base, part.bytes});
+    return os::advise(view.get(), MADV_DONTFORK).and_then([&] { return move_over(view, part); });
 }
 
 /// @brief The new view is made ready elsewhere, so that no child has it, and moved over the old
-/// one.
-result<void> memfd::place_writable(const region& it) noexcept {
+/// one. The alias is such a view: it only has to be shown once more.
+result<void> memfd::place_writable(const region& it, range part) noexcept {
+    const std::uint64_t offset = part.base - it.where_.base;
+    if (it.alias_ != 0)
+        return os::remap({it.alias_ + offset, 0}, part.bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
+                         part.base)
+            .map([](address) noexcept {});
     const bool shared = options_.in_child == fork_treatment::shared;
-    const auto base =
-        os::map(0, it.where_.bytes, shared ? read_write : PROT_NONE, MAP_SHARED, it.file_);
+    const auto base = os::map(0, part.bytes, shared ? read_write : PROT_NONE, MAP_SHARED, it.file_,
+                              static_cast<off_t>(offset));
     if (!base)
         return tl::unexpected(base.error());
-    os::scoped_view view({*base, it.where_.bytes});
+    os::scoped_view view({*base, part.bytes});
     if (!shared)
         if (const auto ours = make_writable_here_only(view.get()); !ours)
             return ours;
-    return move_over(view, it.where_);
+    return move_over(view, part);
 }
 
 result<void> memfd::seal(region& it) noexcept {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "place.hpp"
 
+#include <palloc/core/address_space.hpp>
 #include <palloc/core/layout.hpp>
 
 #include <algorithm>
@@ -216,3 +217,34 @@ result<range> map_placed(const map_request& wanted, const mapping& what) noexcep
 }
 
 } // namespace palloc::inline v0::os
+
+namespace palloc::inline v0 {
+
+result<range> largest_gap(range within) noexcept {
+    const auto maps = os::open("/proc/self/maps");
+    if (!maps)
+        return tl::unexpected(maps.error());
+    os::mapping_list mappings(*maps);
+    range largest;
+    result<void> good{};
+    address end_of_previous = 0;
+    for (bool done = false; !done;) {
+        const auto next = mappings.next();
+        if (!next) {
+            good = tl::unexpected(next.error());
+            break;
+        }
+        done = !*next;
+        const range mapped = next->value_or(range{~address{0}, 0});
+        const range gap = os::clipped(end_of_previous, mapped.base, within);
+        const address first = align_up<address>(gap.base, os::page_bytes());
+        const address last = align_down<address>(gap.base + gap.bytes, os::page_bytes());
+        if (last > first && last - first > largest.bytes)
+            largest = {first, last - first};
+        end_of_previous = mapped.base + mapped.bytes;
+    }
+    (void)os::close(*maps); // it was only read: nothing is lost
+    return good.map([&] { return largest; });
+}
+
+} // namespace palloc::inline v0

@@ -1,53 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include <boost/test/unit_test.hpp>
 
-#include <array>
-#include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 
-#include <sys/wait.h>
-
+#include "bench_program.hpp"
 #include "trace_file.hpp"
 
+using palloc::test::expect;
+using palloc::test::palloc_bench;
+using palloc::test::run_result;
 using palloc::test::temporary_file;
 using palloc::test::tiny_trace;
-
-namespace {
-
-struct run_result {
-    int status = -1;
-    std::string output; ///< standard output and error
-};
-
-/// Runs the palloc-bench that was built beside this test.
-run_result palloc_bench(const std::string& arguments) {
-    static const std::string program =
-        (std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path() / "bench" /
-         "palloc-bench")
-            .string();
-    run_result got;
-    std::FILE* const pipe = popen((program + " " + arguments + " 2>&1").c_str(), "r");
-    BOOST_REQUIRE(pipe != nullptr);
-    std::array<char, 4096> part;
-    while (const std::size_t bytes = std::fread(part.data(), 1, part.size(), pipe))
-        got.output.append(part.data(), bytes);
-    const int status = pclose(pipe);
-    got.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    return got;
-}
-
-void expect(const std::string& arguments, int status, std::string_view text) {
-    const run_result got = palloc_bench(arguments);
-    BOOST_TEST(got.status == status, arguments << ": " << got.status);
-    BOOST_TEST(got.output.find(text) != std::string::npos,
-               arguments << ": '" << text << "' in " << got.output);
-}
-
-} // namespace
 
 BOOST_AUTO_TEST_CASE(help_everywhere) {
     expect("--help", 0, "replay");
@@ -65,6 +31,15 @@ BOOST_AUTO_TEST_CASE(wrong_arguments_exit_with_2) {
     expect("replay --repeat 0", 2, "--repeat");
     expect("replay --repeat many", 2, "--repeat");
     expect("replay --budget -1", 2, "--budget");
+    expect("replay --baseline nobody", 2, "--baseline nobody");
+    expect("replay --threads 0", 2, "--threads");
+    expect("replay --limit many", 2, "--limit");
+    expect("replay --html /nowhere/file.html", 2, "/nowhere/file.html: cannot be written");
+    expect("record -- true", 2, "--output");
+    expect("record -o /tmp/x.trace.gz -- /nowhere/program", 2, "/nowhere/program: no such program");
+    expect("trace /nowhere.trace.gz", 2, "/nowhere.trace.gz: cannot be opened");
+    expect("compare /nowhere/a.json /nowhere/b.json", 2, "/nowhere/a.json: cannot be opened");
+    expect("import /nowhere.zst -o /tmp/x.trace.gz", 2, "/nowhere.zst: cannot be opened");
     expect("replay --pool '('", 2, "--pool '('");
     expect("replay --pool nobody_is_called_so", 2, "no composition");
     expect("list --pool nobody_is_called_so", 2, "no composition");
@@ -119,4 +94,65 @@ BOOST_AUTO_TEST_CASE(replay_writes_tables_and_json) {
     const std::set<std::string> expected{"tiny/std::pmr::new_delete_resource",
                                          "tiny/std::pmr::synchronized_pool_resource"};
     BOOST_TEST((names == expected));
+}
+
+BOOST_AUTO_TEST_CASE(every_option_of_replay_leaves_its_figures) {
+    const temporary_file file(palloc::test::gzip(tiny_trace), "tiny.trace.gz");
+    const temporary_file json("", "out.json");
+    const std::string arguments = "replay --repeat 2 --pool '^general|^std::' --latency --perf "
+                                  "--limit 64M --baseline general_purpose_shared --trace " +
+                                  file.path().string() + " --json " + json.path().string();
+    const run_result got = palloc_bench(arguments);
+    BOOST_TEST(got.status == 0);
+    for (const char* const text : {"p99.9", "ratio: of time to general_purpose_shared"})
+        BOOST_TEST(got.output.find(text) != std::string::npos, text);
+    const bool has_counters = got.output.find("--perf: skipped") == std::string::npos;
+    std::ifstream in(json.path());
+    const nlohmann::json figures = nlohmann::json::parse(in);
+    for (const auto& each : figures.at("benchmarks")) {
+        // tiny: three allocations, a resize, two frees and what is left.
+        BOOST_TEST(each.at("latency_ns").at("allocate").at("calls") == 4);
+        BOOST_TEST(each.at("latency_ns").at("free").at("calls") == 4);
+        BOOST_TEST(each.at("perf").contains("instructions") == has_counters);
+        BOOST_TEST(each.at("samples_peak_bytes").size() == 2u);
+    }
+    BOOST_TEST(figures.at("traces").at(0).at("baseline") == "general_purpose_shared");
+    BOOST_TEST(figures.at("context").at("command").get<std::string>().find("--perf") !=
+               std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(quiet_says_nothing) {
+    const temporary_file file(palloc::test::gzip(tiny_trace), "tiny.trace.gz");
+    const run_result got =
+        palloc_bench("replay --quiet --repeat 1 --pool new_delete --trace " + file.path().string());
+    BOOST_TEST(got.status == 0);
+    BOOST_TEST(got.output == "");
+}
+
+BOOST_AUTO_TEST_CASE(limit_tells_who_fails_first_and_why) {
+    // 64 blocks of 1000 bytes: 100 KiB hold them, 32 KiB are full.
+    std::string text = "# palloc-heap-trace 1\n# program: pile   threads: 1   ops: 64   "
+                       "peak-live-bytes: 64000   peak-live-blocks: 64\n";
+    for (int id = 0; id != 64; ++id)
+        text += "a " + std::to_string(id) + " 1000 16 0\n";
+    const temporary_file file(text, "pile.trace");
+    const std::string arguments =
+        "replay --repeat 1 --pool 'best_fit-indexed-mmap$' --trace " + file.path().string();
+    const run_result enough = palloc_bench(arguments + " --limit 100K");
+    BOOST_TEST(enough.output.find("who fails first") == std::string::npos, enough.output);
+    const run_result little = palloc_bench(arguments + " --limit 32K");
+    BOOST_TEST(little.output.find("at operation 33; 32 requests refused: 32 full, 0 fragmented") !=
+                   std::string::npos,
+               little.output);
+}
+
+BOOST_AUTO_TEST_CASE(ctrl_c_ends_with_what_was_finished) {
+    const temporary_file json("", "out.json");
+    const run_result got = palloc::test::run_shell(
+        "timeout -s INT 2 " + palloc::test::palloc_bench_path() +
+        " replay --full --pool '^general|^std::' --json " + json.path().string());
+    BOOST_TEST(got.output.find("Winners") != std::string::npos, got.output);
+    BOOST_TEST(got.output.find("interrupted") != std::string::npos, got.output);
+    std::ifstream in(json.path());
+    BOOST_TEST(nlohmann::json::parse(in).at("traces").size() >= 1u);
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
 #include <new>
 #include <palloc_bench/campaign.hpp>
@@ -20,6 +23,9 @@ namespace {
 
 /// Passes on to the process's allocator; what else it does is in derived classes.
 class forwarding_resource : public std::pmr::memory_resource {
+  public:
+    explicit forwarding_resource(std::pmr::memory_resource* = nullptr) {}
+
   protected:
     void* do_allocate(std::size_t bytes, std::size_t alignment) override {
         return std::pmr::new_delete_resource()->allocate(bytes, alignment);
@@ -34,10 +40,18 @@ class forwarding_resource : public std::pmr::memory_resource {
 
 /// Has touched 1000 pages before its first block.
 class greedy_resource final : public forwarding_resource {
+  public:
+    using forwarding_resource::forwarding_resource;
+
+  private:
     bench::mapped_array<std::byte> pages_{1000 * 4096, bench::residence::at_once};
 };
 
 class scribbling_resource final : public forwarding_resource {
+  public:
+    using forwarding_resource::forwarding_resource;
+
+  private:
     void* do_allocate(std::size_t bytes, std::size_t alignment) override {
         if (last_ != nullptr)
             *last_ ^= std::byte{1};
@@ -49,6 +63,10 @@ class scribbling_resource final : public forwarding_resource {
 
 /// Gives half of what is asked for: most overlaps lie between the edges of blocks.
 class stingy_resource final : public forwarding_resource {
+  public:
+    using forwarding_resource::forwarding_resource;
+
+  private:
     void* do_allocate(std::size_t bytes, std::size_t alignment) override {
         used_ = (used_ + alignment - 1) & ~(alignment - 1);
         std::byte* const block = arena_.data() + used_;
@@ -61,15 +79,24 @@ class stingy_resource final : public forwarding_resource {
 };
 
 class crashing_resource final : public forwarding_resource {
+  public:
+    using forwarding_resource::forwarding_resource;
+
+  private:
     void do_deallocate(void*, std::size_t, std::size_t) override { _Exit(7); }
 };
 
 class refusing_resource final : public forwarding_resource {
+  public:
+    using forwarding_resource::forwarding_resource;
+
+  private:
     void* do_allocate(std::size_t, std::size_t) override { throw std::bad_alloc(); }
 };
 
 class half_broken final : public bench::contender {
   public:
+    explicit half_broken(const bench::demand&) {}
     std::pmr::memory_resource& resource() noexcept override { return resource_; }
     std::optional<double> fragmentation() const override { return 0.5; }
 
@@ -100,8 +127,8 @@ bench::trace read_random(std::size_t threads) {
 
 BOOST_AUTO_TEST_CASE(peak_memory_is_what_the_composition_touches) {
     const bench::trace program = read_random(1);
-    const auto without = bench::measure(program, plain, 1h);
-    const auto with = bench::measure(program, greedy, 1h);
+    const auto without = bench::measure(program, plain, {1h});
+    const auto with = bench::measure(program, greedy, {1h});
     BOOST_REQUIRE((without && with));
     BOOST_TEST(without->peak_bytes >= program.peak_live_bytes / 2); // malloc has some at hand
     const double pages =
@@ -111,10 +138,10 @@ BOOST_AUTO_TEST_CASE(peak_memory_is_what_the_composition_touches) {
 
 BOOST_AUTO_TEST_CASE(wrong_or_crashing_composition_has_no_figure) {
     const bench::trace program = read_random(1);
-    const auto wrong = bench::measure(program, scribbling, 1h);
+    const auto wrong = bench::measure(program, scribbling, {1h});
     BOOST_REQUIRE(!wrong);
     BOOST_TEST(wrong.error().starts_with("WRONG: "), wrong.error());
-    const auto crash = bench::measure(program, crashing, 1h);
+    const auto crash = bench::measure(program, crashing, {1h});
     BOOST_REQUIRE(!crash);
     BOOST_TEST(crash.error() == "exited with status 7 and no answer");
 }
@@ -126,13 +153,13 @@ BOOST_AUTO_TEST_CASE(audit_finds_every_overlap) {
         pile += std::string("a ") + id + " 256 16 0\n";
     const temporary_file file(pile);
     const bench::trace program = bench::read_trace(file.path());
-    BOOST_TEST(bench::measure(program, stingy, 1h).has_value()); // no edge was touched
-    const auto found = bench::audit(program, stingy, 1h);
+    BOOST_TEST(bench::measure(program, stingy, {1h}).has_value()); // no edge was touched
+    const auto found = bench::audit(program, stingy, {1h});
     BOOST_REQUIRE(!found);
     BOOST_TEST(found.error() == "WRONG: 7 blocks overlap another or are misaligned");
 
     for (const std::size_t threads : {1u, 5u})
-        BOOST_TEST(bench::audit(read_random(threads), shared, 1h).has_value());
+        BOOST_TEST(bench::audit(read_random(threads), shared, {1h}).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(all_are_measured_and_ranked) {
@@ -178,4 +205,125 @@ BOOST_AUTO_TEST_CASE(threads_need_a_shared_composition) {
     BOOST_TEST(report.cells[0].pool == &shared);
     BOOST_TEST(report.cells[0].comparable());
     BOOST_TEST(report.cells[1].skipped == "needs one thread");
+}
+
+BOOST_AUTO_TEST_CASE(latency_counts_every_call_and_knows_slow_ones) {
+    class slow_resource final : public forwarding_resource {
+      public:
+        using forwarding_resource::forwarding_resource;
+
+      private:
+        void* do_allocate(std::size_t bytes, std::size_t alignment) override {
+            const auto end = std::chrono::steady_clock::now() + 5us;
+            while (std::chrono::steady_clock::now() < end)
+                ;
+            return forwarding_resource::do_allocate(bytes, alignment);
+        }
+    };
+    const bench::composition slow{"slow", "", make<slow_resource>, bench::standing::pool, true};
+    for (const std::size_t threads : {1u, 4u}) {
+        const bench::trace program = read_random(threads);
+        std::uint64_t allocations = 0;
+        std::uint64_t releases = 0;
+        for (const bench::lane& each : program.lanes)
+            for (const bench::operation& op : each.operations) {
+                allocations += op.kind != bench::operation_kind::release;
+                releases += op.kind != bench::operation_kind::allocate;
+            }
+        const auto got = bench::measure_latency(program, slow, {1h});
+        BOOST_REQUIRE(got.has_value());
+        BOOST_TEST(got->allocate.calls == allocations);
+        BOOST_TEST(got->release.calls >= releases); // and what was live at the end
+        BOOST_TEST(got->allocate.p50 > 4000);
+        BOOST_TEST(got->allocate.p50 <= got->allocate.p90);
+        BOOST_TEST(got->allocate.p999 <= got->allocate.max);
+        BOOST_TEST(got->release.p50 < got->allocate.p50);
+        std::uint64_t by_size = 0;
+        for (const auto& each : got->by_size)
+            by_size += each.calls;
+        BOOST_TEST(by_size == allocations);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(histogram_is_as_fine_as_it_says) {
+    std::mt19937_64 random(palloc::test::seed());
+    for (int round = 0; round != 200; ++round) {
+        std::vector<std::uint64_t> values(1 + random() % 50);
+        bench::tick_histogram all;
+        for (std::uint64_t& each : values)
+            all.add(each = random() >> (random() % 60 + 4));
+        std::sort(values.begin(), values.end());
+        for (const double q : {0.0, 0.5, 0.9, 0.99}) {
+            const auto right = static_cast<double>(
+                values[std::min(values.size() - 1,
+                                static_cast<std::size_t>(q * static_cast<double>(values.size())))]);
+            const auto got = static_cast<double>(all.quantile(q));
+            BOOST_TEST(std::abs(got - right) <= right / 16 + 1, got << " for " << right);
+        }
+        BOOST_TEST(all.largest() == values.back());
+    }
+}
+
+BOOST_AUTO_TEST_CASE(inspection_sees_blocks_where_they_lie) {
+    // One block behind the other, so that the map is known.
+    class bump_resource final : public forwarding_resource {
+      public:
+        using forwarding_resource::forwarding_resource;
+
+      private:
+        void* do_allocate(std::size_t bytes, std::size_t) override {
+            std::byte* const block = arena_.data() + used_;
+            used_ += bytes;
+            return block;
+        }
+        void do_deallocate(void*, std::size_t, std::size_t) override {}
+        bench::mapped_array<std::byte> arena_{std::size_t{1} << 24};
+        std::size_t used_ = 0;
+    };
+    const bench::composition bump{"bump", "", make<bump_resource>};
+    // 512 blocks of a page; then every other one is freed.
+    std::string text;
+    for (int id = 0; id != 512; ++id)
+        text += "a " + std::to_string(id) + " 4096 16 0\n";
+    for (int id = 0; id != 512; id += 2)
+        text += "f " + std::to_string(id) + " 0\n";
+    const temporary_file file("# palloc-heap-trace 1\n# program: comb   threads: 1   ops: 768   "
+                              "peak-live-bytes: 2097152   peak-live-blocks: 512\n" +
+                              text);
+    const auto got = bench::inspect(bench::read_trace(file.path()), bump, {1h});
+    BOOST_REQUIRE(got.has_value());
+    BOOST_TEST(got->complete);
+    BOOST_TEST(got->sample[got->samples - 1].operation == 768u);
+    BOOST_TEST(got->sample[got->samples - 1].live_bytes == 256u * 4096);
+    BOOST_TEST(got->sample[got->samples - 1].held_bytes >= 512u * 4096);
+    const bench::pool_map& end = got->end;
+    BOOST_REQUIRE(end.cells == 512u);
+    BOOST_TEST(end.range_bytes == 512u * 4096);
+    BOOST_TEST(end.cell_bytes == 4096u);
+    BOOST_TEST(end.live_bytes == 256u * 4096);
+    BOOST_TEST(end.blocks == 256u);
+    BOOST_TEST(end.largest_free_bytes == 4096u);
+    for (std::size_t i = 0; i != end.cells; ++i) {
+        BOOST_TEST(end.cell_at[i].live_bytes == (i % 2 == 0 ? 0u : 4096u));
+        BOOST_TEST(end.cell_at[i].blocks == i % 2);
+        BOOST_TEST(end.cell_at[i].largest_free_bytes == (i % 2 == 0 ? 4096u : 0u));
+    }
+    BOOST_TEST(got->worst.live_bytes > end.live_bytes);
+    BOOST_TEST(got->worst.operation <= 520u);
+
+    for (const std::size_t threads : {1u, 5u}) {
+        const bench::trace program = read_random(threads);
+        const auto seen = bench::inspect(program, shared, {1h});
+        BOOST_REQUIRE(seen.has_value());
+        std::uint64_t cells_live = 0;
+        std::uint64_t cells_blocks = 0;
+        for (std::size_t i = 0; i != seen->end.cells; ++i) {
+            cells_live += seen->end.cell_at[i].live_bytes;
+            cells_blocks += seen->end.cell_at[i].blocks;
+            BOOST_TEST(seen->end.cell_at[i].live_bytes <= seen->end.cell_bytes);
+        }
+        BOOST_TEST(cells_live == seen->end.live_bytes);
+        BOOST_TEST(cells_blocks == seen->end.blocks);
+        BOOST_TEST(seen->sample[seen->samples - 1].live_bytes == seen->end.live_bytes);
+    }
 }

@@ -5,6 +5,7 @@
 
 #include <palloc/backings/borrowed.hpp>
 #include <palloc/backings/carved.hpp>
+#include <palloc/backings/either.hpp>
 #include <palloc/backings/failing.hpp>
 #include <palloc/backings/fake.hpp>
 #include <palloc/backings/hugepage.hpp>
@@ -23,7 +24,10 @@
 
 namespace palloc::test {
 
+using memfd_or_mmap = either<memfd, mmap_backing>;
+
 using backing_models = std::tuple<mmap_backing,          //
+                                  memfd_or_mmap,         //
                                   memfd,                 //
                                   reserve,               //
                                   hugepage,              //

@@ -12,6 +12,7 @@
 #include <palloc/protections/sealed.hpp>
 #include <palloc/protections/unprotected.hpp>
 #include <palloc/protections/write_rare.hpp>
+#include <palloc/protections/write_xor_execute.hpp>
 
 #include <tuple>
 #include <type_traits>
@@ -28,6 +29,7 @@ using protection_models = std::tuple<unprotected,                //
                                      write_rare,                 //
                                      keyed,                      //
                                      one_of<write_rare, sealed>, //
+                                     write_xor_execute,          //
                                      one_permission_an_area>;
 
 /// @brief One of each, that takes what this machine has.
@@ -48,6 +50,17 @@ template <>
 [[nodiscard]] inline std::vector<one_permission_an_area::attributes>
 attribute_models<one_permission_an_area>() {
     return {{}, {permissions::read}, {permissions::read_execute}, {permissions::none}};
+}
+
+template <>
+[[nodiscard]] inline std::vector<write_xor_execute::attributes>
+attribute_models<write_xor_execute>() {
+    return {{},
+            {.wanted = permissions::read},
+            {.wanted = permissions::read_execute},
+            {.wanted = permissions::none},
+            {.wanted = permissions::read_write, .alone = true},
+            {.wanted = permissions::read_execute, .alone = true, .deferred = true}};
 }
 
 } // namespace palloc::test

@@ -50,6 +50,7 @@ class memfd {
         range where_;
         address alias_ = 0; ///< 0: none
         int file_;          ///< -1: closed
+        int reader_ = -1;   ///< the same for reading, once parts of the view were replaced
         permissions view_ = permissions::read_write;
         bool sealed_ = false;
         std::uint64_t generation_; ///< the process that made it
@@ -103,6 +104,15 @@ class memfd {
     /// is writable. The view is as it was.
     [[nodiscard]] result<void> replace_view(region& it, permissions allowed) noexcept;
 
+    /// @brief The same for some pages of it.
+    /// @par Errors also `bad_argument` unless `part` is whole pages of the region
+    [[nodiscard]] result<void> replace_view(region& it, range part, permissions allowed) noexcept;
+
+    /// @brief From now on the file can only be written through the views that there are, whoever
+    /// has a descriptor of it. Writable views can still be placed while the alias is open.
+    /// @par Errors `not_supported` in a child or before Linux 5.1; `os_failure`
+    [[nodiscard]] result<void> forbid_other_writers(region& it) noexcept;
+
     /// @brief Makes the kernel refuse every change of the contents for good, and closes the file.
     /// @par Errors `not_supported` in a child; `os_failure`: EBUSY while any view can be written,
     /// or was placed writable, or the pages are pinned. Nothing changed.
@@ -142,14 +152,15 @@ class memfd {
     [[nodiscard]] static range seen_by(const region& it, view which) noexcept {
         return which == view::main ? it.where_ : range{it.alias_, it.where_.bytes};
     }
-    [[nodiscard]] result<void> place_reading(const region& it, permissions allowed) noexcept;
-    [[nodiscard]] result<void> place_writable(const region& it) noexcept;
+    [[nodiscard]] result<void> place_reading(region& it, range part, permissions allowed) noexcept;
+    [[nodiscard]] result<void> place_writable(const region& it, range part) noexcept;
 
     memfd_options options_;
 };
 
 static_assert(backing_can_map<memfd> && memory_may_be_touched<memfd>);
 static_assert(backing_can_change_permissions<memfd> && backing_can_seal<memfd>);
+static_assert(backing_replaces_parts_of_views<memfd> && backing_can_forbid_writers<memfd>);
 static_assert(backing_can_make_permanent<memfd> && backing_can_open_parts<memfd>);
 static_assert(backing_can_store<memfd> && backing_has_keys<memfd>);
 static_assert(backing_states_fork_treatment<memfd> && backing_can_discard<memfd>);

@@ -96,6 +96,22 @@ concept backing_has_two_views =
         { b.replace_view(region, allowed) } noexcept -> std::same_as<result<void>>;
     };
 
+/// @brief The same for some pages only. This is another mapping, not another permission of the old
+/// one, so that systems allow it which forbid to make memory executable that was writable.
+template <class B>
+concept backing_replaces_parts_of_views =
+    backing_has_two_views<B> &&
+    requires(B& b, typename B::region& region, range part, permissions allowed) {
+        { b.replace_view(region, part, allowed) } noexcept -> std::same_as<result<void>>;
+    };
+
+/// @brief Can see to it that nobody writes but through the views that there are.
+template <class B>
+concept backing_can_forbid_writers =
+    backing_has_two_views<B> && requires(B& b, typename B::region& region) {
+        { b.forbid_other_writers(region) } noexcept -> std::same_as<result<void>>;
+    };
+
 /// @brief Makes it impossible, for good, that the memory is written again.
 template <class B>
 concept backing_can_seal = backing_has_two_views<B> && requires(B& b, typename B::region& region) {

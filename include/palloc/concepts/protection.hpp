@@ -39,6 +39,7 @@ enum class strength : std::uint8_t {
     read_only,         ///< stray stores fault; a call of the process can undo it
     sealed,            ///< the kernel refuses every write; the area can be destroyed or replaced
     permanent,         ///< sealed, and neither destroyed nor replaced before the process ends
+    write_or_execute,  ///< never both at once, but code is not executable while it is written
     write_xor_execute, ///< no view is writable and executable at once
 };
 
@@ -58,6 +59,7 @@ enum class protection_needs : unsigned {
     permanence = 8,
     parts = 16,
     keys = 32,
+    two_views_or_permissions = 64, ///< either will do; the first is stronger
 };
 
 [[nodiscard]] constexpr protection_needs operator|(protection_needs a,
@@ -77,6 +79,10 @@ concept protection_needs_a_backing_with_two_views =
 template <class P, class B>
 concept protection_needs_a_backing_that_can_change_permissions =
     !includes(P::needs, protection_needs::permissions) || backing_can_change_permissions<B>;
+template <class P, class B>
+concept protection_needs_a_backing_with_two_views_or_changing_permissions =
+    !includes(P::needs, protection_needs::two_views_or_permissions) || backing_has_two_views<B> ||
+    backing_can_change_permissions<B>;
 
 template <class P, class B>
 concept protection_needs_a_backing_that_can_make_permanent =
@@ -93,6 +99,7 @@ concept protection_for =
     backing_provider<B> && protection_needs_a_backing_that_can_seal<P, B> &&
     protection_needs_a_backing_with_two_views<P, B> &&
     protection_needs_a_backing_that_can_change_permissions<P, B> &&
+    protection_needs_a_backing_with_two_views_or_changing_permissions<P, B> &&
     protection_needs_a_backing_that_can_make_permanent<P, B> &&
     protection_needs_a_backing_that_can_open_parts<P, B> &&
     protection_needs_a_backing_with_keys<P, B> && std::move_constructible<P> &&

@@ -108,7 +108,12 @@ class pool_areas : public pool_chunks<Granule, Backing, Bitmap, Protection, Obse
             return result<window>(fail(errc::not_ours));
         if (!c->where.contains(part))
             return result<window>(fail(errc::past_the_end));
-        return protection_.open_window(backing_, c->source, c->state, part);
+        auto opened = protection_.open_window(backing_, c->source, c->state, part);
+        if constexpr (requires(const window& w) { w.changes(); })
+            if (opened)
+                notify(
+                    {.what = event::kind::open_window, .where = part, .asked = opened->changes()});
+        return opened;
     }
 
   protected:

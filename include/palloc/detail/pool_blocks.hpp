@@ -175,6 +175,55 @@ class pool_blocks : public pool_areas<Granule, Backing, Bitmap, Protection, Obse
         });
     }
 
+    /// @brief What `f(protection, backing, region, state)` answers for the chunk that contains
+    /// `place`: what a protection can do beyond its concept.
+    /// @par Errors  `not_ours`, those of `f`
+    template <class F>
+    [[nodiscard]] auto with_area(address place, F&& f) noexcept
+        -> decltype(f(std::declval<Protection&>(), std::declval<Backing&>(),
+                      std::declval<typename Backing::region&>(),
+                      std::declval<typename Protection::area_state&>())) {
+        chunk* const c = table_.find(place);
+        if (c == nullptr) [[unlikely]]
+            return fail(errc::not_ours);
+        return f(protection_, backing_, c->source, c->state);
+    }
+
+    /// @brief Gives the chunk that contains `place` back, if no block lives there and `may_go`.
+    /// Answers whether.
+    /// @par Complexity  O(chunks)
+    template <std::predicate<const chunk&> MayGo>
+    bool release_empty_chunk_if(address place, MayGo&& may_go) noexcept
+        requires(!is_concurrent)
+    {
+        chunk* const gone = table_.find(place);
+        if (gone == nullptr || !base::is_empty(*gone) || !reusable(*gone) || !may_go(*gone))
+            return false;
+        this->spare_ = this->spare_ == gone ? nullptr : this->spare_;
+        table_.remove_if([gone](chunk& c) { return &c == gone; },
+                         [this](chunk& c) { this->retire(c); });
+        front_ = table_.newest_open(table_.size());
+        return true;
+    }
+
+    /// @brief Tells the observers of what was done in `with_area`.
+    void tell(const event& happened) noexcept { notify(happened); }
+
+    /// @brief The block that `place` lies in.
+    /// @par Errors  `not_ours`, `not_a_block`: the place is free
+    /// @par Complexity  that of `find`, and O(block / 64)
+    [[nodiscard]] result<range> block_around(address place) const noexcept
+        requires bitmap_knows_blocks<Bitmap>
+    {
+        const chunk* const c = table_.find(place);
+        if (c == nullptr)
+            return fail(errc::not_ours);
+        const auto run = c->map.block_at(granule_.index(place - c->where.base));
+        if (!run)
+            return fail(errc::not_a_block);
+        return bytes_of(*c, *run);
+    }
+
     /// @brief Bytes that a block of `bytes` bytes may use; 2^64 - 1 where that would overflow.
     [[nodiscard]] std::uint64_t usable_bytes(std::uint64_t bytes) const noexcept {
         const std::uint64_t usable = granule_.offset(granule_.count(bytes));

@@ -75,13 +75,14 @@ class pool_chunks {
         return added.map([](const chunk* fresh) { return fresh->where; });
     }
 
-    /// @brief Maps a chunk of at least `bytes` bytes, as the newest.
+    /// @brief Maps a chunk of at least `bytes` bytes, inside `within`, as the newest.
     /// @par Errors  `over_limit`, those of the backing and the metadata provider; nothing changed.
-    [[nodiscard]] result<range> grow(std::uint64_t bytes, const attributes& wished = {}) noexcept
+    [[nodiscard]] result<range> grow(std::uint64_t bytes, const attributes& wished = {},
+                                     range within = anywhere) noexcept
         requires backing_can_map<Backing>
     {
         const auto lock = growth_lock();
-        const auto grown = map_chunk(bytes, bytes, 1, anywhere, wished);
+        const auto grown = map_chunk(bytes, bytes, 1, within, wished);
         return grown.map([](const chunk* fresh) { return fresh->where; });
     }
 
@@ -298,7 +299,7 @@ class pool_chunks {
     void retire(chunk& c) noexcept {
         notify({.what = event::kind::remove_chunk, .where = c.where});
         (void)protection_.close_area(backing_, c.source, c.state);
-        if (!backing_.unmap(c.source)) // nobody will ask again
+        if (!backing_.unmap(c.source)) // what is not gone yet can be unmapped again
             (void)backing_.unmap(c.source);
         give_back_books(c);
     }

@@ -87,6 +87,18 @@ class backing_decorator {
             return inner_.replace_view(it, allowed);
         });
     }
+    [[nodiscard]] result<void> replace_view(region& it, range part, permissions allowed) noexcept
+        requires backing_replaces_parts_of_views<Backing>
+    {
+        return asked(backing_call::replace_view).and_then([&] {
+            return inner_.replace_view(it, part, allowed);
+        });
+    }
+    [[nodiscard]] result<void> forbid_other_writers(region& it) noexcept
+        requires backing_can_forbid_writers<Backing>
+    {
+        return asked(backing_call::seal).and_then([&] { return inner_.forbid_other_writers(it); });
+    }
     [[nodiscard]] result<void> seal(region& it) noexcept
         requires backing_can_seal<Backing>
     {

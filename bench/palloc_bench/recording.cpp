@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: MIT
+#include "recording.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <list>
+#include <map>
+#include <optional>
+#include <poll.h>
+#include <record/ring.hpp>
+#include <string_view>
+#include <system_error>
+#include <unistd.h>
+#include <utility>
+
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "commands.hpp"
+#include "elf_program.hpp"
+
+namespace palloc::bench {
+namespace {
+
+using record::event;
+using record::event_kind;
+using record::ring;
+
+constexpr int poll_milliseconds = 1;
+constexpr std::uint64_t events_a_turn = 16 * 1024;
+constexpr unsigned most_alignment_log2 = 30;
+constexpr int exec_failed = 127;
+
+[[noreturn]] void fail(const char* what) {
+    throw std::system_error(errno, std::generic_category(), what);
+}
+
+class descriptor {
+  public:
+    explicit descriptor(int number) noexcept : number_(number) {}
+    descriptor(descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
+    descriptor& operator=(descriptor&& other) noexcept {
+        std::swap(number_, other.number_);
+        return *this;
+    }
+    ~descriptor() {
+        if (number_ >= 0)
+            close(number_);
+    }
+    [[nodiscard]] int get() const noexcept { return number_; }
+
+  private:
+    int number_;
+};
+
+/// A folder that goes away, in memory where there is room.
+class ring_folder {
+  public:
+    ring_folder() {
+        struct statvfs facts{};
+        constexpr std::uint64_t enough = std::uint64_t{8} * sizeof(ring);
+        const bool shared_memory = statvfs("/dev/shm", &facts) == 0 &&
+                                   facts.f_bavail * facts.f_frsize >= enough &&
+                                   access("/dev/shm", W_OK) == 0;
+        std::string name = ((shared_memory ? std::filesystem::path("/dev/shm")
+                                           : std::filesystem::temp_directory_path()) /
+                            "palloc-record-XXXXXX")
+                               .string();
+        if (mkdtemp(name.data()) == nullptr)
+            fail("mkdtemp");
+        path_ = name;
+    }
+    ring_folder(const ring_folder&) = delete;
+    ring_folder& operator=(const ring_folder&) = delete;
+    ~ring_folder() {
+        std::error_code ignored;
+        std::filesystem::remove_all(path_, ignored);
+    }
+    [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+
+  private:
+    std::filesystem::path path_;
+};
+
+/// What one process wrote while it executed one program.
+class stream {
+  public:
+    stream(const std::filesystem::path& from, int process, int program, std::filesystem::path part)
+        : process_(process), program_(program), part_(std::move(part)) {
+        const descriptor file(open(from.c_str(), O_RDWR | O_CLOEXEC));
+        struct stat facts{};
+        if (file.get() < 0 || fstat(file.get(), &facts) != 0)
+            fail("a recorded process's ring");
+        if (static_cast<std::uint64_t>(facts.st_size) < sizeof(ring))
+            throw std::runtime_error("a recorded process's ring is too short");
+        void* const mapped =
+            mmap(nullptr, sizeof(ring), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+        if (mapped == MAP_FAILED)
+            fail("mmap");
+        ring_ = static_cast<ring*>(mapped);
+        alive_ = descriptor(static_cast<int>(syscall(SYS_pidfd_open, process, 0)));
+        std::string command(ring_->command, sizeof ring_->command);
+        command.resize(command.find_last_not_of('\0') + 1);
+        writer_.emplace(part_, command);
+    }
+    stream(const stream&) = delete;
+    stream& operator=(const stream&) = delete;
+    ~stream() {
+        ring_->closed.store(1);
+        munmap(ring_, sizeof(ring));
+    }
+
+    [[nodiscard]] int process() const noexcept { return process_; }
+    [[nodiscard]] int program() const noexcept { return program_; }
+    [[nodiscard]] const std::filesystem::path& part() const noexcept { return part_; }
+    [[nodiscard]] bool ended() const noexcept { return ended_; }
+    void end() noexcept { ended_ = true; }
+
+    /// Looks whether the process still runs.
+    void look() noexcept {
+        pollfd wait{alive_.get(), POLLIN, 0};
+        if (alive_.get() < 0 ? kill(process_, 0) != 0 && errno == ESRCH : poll(&wait, 1, 0) > 0)
+            ended_ = true;
+    }
+
+    /// Writes what is published. @return how many events that were
+    std::uint64_t read_some(std::uint64_t most) {
+        const std::uint64_t from = ring_->read.load(std::memory_order_relaxed);
+        std::uint64_t at = from;
+        for (; at - from < most; ++at) {
+            event& next = ring_->at(at);
+            if (next.published.load(std::memory_order_acquire) != at + 1)
+                break;
+            take(next);
+        }
+        ring_->read.store(at, std::memory_order_release);
+        return at - from;
+    }
+
+    /// Writes all that is left of a process that has ended.
+    trace_writer::totals finish() {
+        const std::uint64_t end = ring_->tickets.load();
+        std::uint64_t at = ring_->read.load();
+        for (const std::uint64_t most = at + ring::capacity; at < end && at < most; ++at)
+            if (event& next = ring_->at(at); next.published.load() == at + 1)
+                take(next);
+        ring_->read.store(at);
+        return writer_->finish();
+    }
+
+  private:
+    void take(const event& what) {
+        const std::uint64_t bytes = std::min(what.bytes, largest_block_bytes);
+        const unsigned alignment = std::min<unsigned>(what.alignment_log2, most_alignment_log2);
+        switch (what.kind) {
+        case event_kind::allocate:
+            return writer_->allocate(what.address, bytes, std::uint64_t{1} << alignment,
+                                     what.thread);
+        case event_kind::release:
+            return writer_->release(what.address, what.thread);
+        case event_kind::resize_begin:
+            return writer_->begin_resize(what.address, what.thread);
+        case event_kind::resize_end:
+            return writer_->end_resize(what.address, bytes, what.thread);
+        }
+    }
+
+    int process_;
+    int program_;
+    std::filesystem::path part_;
+    ring* ring_ = nullptr;
+    descriptor alive_{-1};
+    bool ended_ = false;
+    std::optional<trace_writer> writer_;
+};
+
+std::atomic<pid_t> signal_target{0};
+std::atomic<bool> asked_to_end{false};
+
+void pass_on(int signal, siginfo_t* info, void*) {
+    const int error = errno;
+    const pid_t target = signal_target.load();
+    // What comes from the terminal has reached the program as well.
+    if (target != 0 && info->si_code != SI_KERNEL)
+        kill(target, signal);
+    if (target == 0)
+        asked_to_end.store(true);
+    errno = error;
+}
+
+/// Handlers, which `exec` resets, where "ignore" would be inherited by the program.
+class signals_pass_on {
+  public:
+    signals_pass_on() {
+        struct sigaction action{};
+        action.sa_sigaction = pass_on;
+        action.sa_flags = SA_SIGINFO | SA_RESTART;
+        for (std::size_t i = 0; i != numbers.size(); ++i) {
+            sigaction(numbers[i], nullptr, &before_[i]);
+            if (before_[i].sa_handler != SIG_IGN) // nohup
+                sigaction(numbers[i], &action, nullptr);
+        }
+    }
+    signals_pass_on(const signals_pass_on&) = delete;
+    signals_pass_on& operator=(const signals_pass_on&) = delete;
+    ~signals_pass_on() {
+        for (std::size_t i = 0; i != numbers.size(); ++i)
+            sigaction(numbers[i], &before_[i], nullptr);
+        signal_target.store(0);
+        asked_to_end.store(false);
+    }
+
+  private:
+    static constexpr std::array numbers{SIGINT,  SIGQUIT, SIGTERM, SIGHUP,
+                                        SIGUSR1, SIGUSR2, SIGALRM, SIGCONT};
+    std::array<struct sigaction, numbers.size()> before_{};
+};
+
+std::filesystem::path recorder_library() {
+    const auto beside = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+    for (const auto& folder : {beside, beside.parent_path() / "bench"})
+        if (const auto file = folder / "libpalloc-record.so"; std::filesystem::exists(file))
+            return file;
+    throw std::runtime_error((beside / "libpalloc-record.so").string() + " is missing");
+}
+
+[[noreturn]] void become(const std::filesystem::path& program,
+                         const std::vector<std::string>& command, const recording_options& options,
+                         const std::filesystem::path& library, const std::filesystem::path& folder,
+                         int errors) {
+    const auto set = [](const char* name, const std::string& value) {
+        setenv(name, value.c_str(), 1);
+    };
+    const char* const preloaded = std::getenv("LD_PRELOAD");
+    set("LD_PRELOAD",
+        library.string() + (preloaded == nullptr ? "" : ":" + std::string(preloaded)));
+    set(record::folder_variable, folder.string());
+    set(record::recorder_variable, std::to_string(getppid()));
+    if (options.follow)
+        unsetenv(record::only_variable);
+    else
+        set(record::only_variable, std::to_string(getpid()));
+    std::vector<char*> arguments;
+    for (const std::string& each : command)
+        arguments.push_back(const_cast<char*>(each.c_str()));
+    arguments.push_back(nullptr);
+    execv(program.c_str(), arguments.data());
+    const int error = errno;
+    (void)!write(errors, &error, sizeof error);
+    _exit(exec_failed);
+}
+
+pid_t start(const recording_options& options, const std::filesystem::path& folder) {
+    const auto program = find_program(options.command.front());
+    if (!program)
+        throw usage_error(options.command.front() + ": no such program");
+    if (const auto why = why_not_recordable(*program))
+        throw usage_error(*why);
+    const auto library = recorder_library();
+    std::array<int, 2> ends{};
+    if (pipe2(ends.data(), O_CLOEXEC) != 0)
+        fail("pipe2");
+    const descriptor from(ends[0]);
+    descriptor to(ends[1]);
+    std::fflush(nullptr);
+    const pid_t child = fork();
+    if (child < 0)
+        fail("fork");
+    if (child == 0)
+        become(*program, options.command, options, library, folder, to.get());
+    to = descriptor(-1);
+    int error = 0;
+    if (read(from.get(), &error, sizeof error) == sizeof error) {
+        waitpid(child, nullptr, 0);
+        throw usage_error(fmt::format("{}: {}", program->string(), std::strerror(error)));
+    }
+    return child;
+}
+
+class session {
+  public:
+    explicit session(const recording_options& options)
+        : options_(options), appeared_(inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
+        if (appeared_.get() < 0 ||
+            inotify_add_watch(appeared_.get(), folder_.path().c_str(), IN_CREATE) < 0)
+            fail("inotify");
+        // Looked at before the program runs for nothing.
+        std::ofstream probe(options.file, std::ios::app);
+        if (!probe)
+            throw usage_error(options.file.string() + ": cannot be written");
+    }
+
+    recording run() {
+        const signals_pass_on passing;
+        own_ = start(options_, folder_.path());
+        signal_target.store(own_);
+        bool running = true;
+        while (running || (options_.follow && !streams_.empty() && !asked_to_end.load())) {
+            bool ended_now = false;
+            if (running && waitpid(own_, &result_.wait_status, WNOHANG) == own_) {
+                running = false;
+                ended_now = true;
+                signal_target.store(0);
+            }
+            welcome();
+            bool idle = true;
+            for (auto each = streams_.begin(); each != streams_.end();) {
+                if (ended_now && each->process() == own_)
+                    each->end();
+                each->look();
+                if (each->ended())
+                    leave(*each++);
+                else
+                    idle = attempt([&] { return (each++)->read_some(events_a_turn); }) == 0 && idle;
+            }
+            if (idle && running) {
+                pollfd wait{appeared_.get(), POLLIN, 0};
+                poll(&wait, 1, poll_milliseconds);
+            } else if (idle)
+                poll(nullptr, 0, poll_milliseconds);
+        }
+        while (!streams_.empty())
+            leave(streams_.front());
+        keep_own();
+        if (failure_)
+            std::rethrow_exception(failure_);
+        return std::move(result_);
+    }
+
+  private:
+    /// Errors of writing end the recording, not the program.
+    template <class Action>
+    std::uint64_t attempt(Action action) {
+        try {
+            if (!failure_)
+                return action();
+        } catch (...) {
+            failure_ = std::current_exception();
+        }
+        return 0;
+    }
+
+    void welcome() {
+        alignas(inotify_event) std::array<char, 16384> events;
+        for (ssize_t got = 0; (got = read(appeared_.get(), events.data(), events.size())) > 0;) {
+            for (ssize_t at = 0; at < got;) {
+                const auto* const one = reinterpret_cast<const inotify_event*>(events.data() + at);
+                at += static_cast<ssize_t>(sizeof *one + one->len);
+                attempt([&] {
+                    open_stream(one->name);
+                    return std::uint64_t{0};
+                });
+            }
+        }
+    }
+
+    void open_stream(std::string_view name) {
+        int process = 0;
+        const auto dot = name.find('.');
+        if (dot == 0 || dot == std::string_view::npos)
+            return; // not whole yet
+        std::from_chars(name.data(), name.data() + dot, process);
+        for (stream& former : streams_)
+            if (former.process() == process)
+                former.end(); // its process executes another program now
+        const int program = programs_of_[process]++;
+        const auto file = folder_.path() / name;
+        const std::filesystem::path part =
+            options_.file.string() + fmt::format(".{}.{}.part", process, program);
+        streams_.emplace_back(file, process, program, part);
+        std::filesystem::remove(file);
+    }
+
+    void leave(stream& ended) {
+        attempt([&] {
+            const trace_writer::totals totals = ended.finish();
+            if (totals.header.operations == 0)
+                std::filesystem::remove(ended.part());
+            else if (ended.process() == own_) {
+                keep_former();
+                former_ = recorded_program{ended.part(), ended.process(), totals};
+                former_number_ = ended.program();
+            } else
+                keep(recorded_program{ended.part(), ended.process(), totals},
+                     followed_name(options_.file, ended.process(), ended.program()));
+            return std::uint64_t{0};
+        });
+        if (failure_) {
+            std::error_code ignored;
+            std::filesystem::remove(ended.part(), ignored);
+        }
+        streams_.remove_if([&](const stream& each) { return &each == &ended; });
+    }
+
+    /// A program that another took the place of.
+    void keep_former() {
+        if (!former_)
+            return;
+        if (options_.follow)
+            keep(*former_, followed_name(options_.file, own_, former_number_));
+        else
+            std::filesystem::remove(former_->file);
+        former_.reset();
+    }
+
+    void keep_own() {
+        if (!former_)
+            return;
+        std::filesystem::rename(former_->file, options_.file);
+        former_->file = options_.file;
+        result_.programs.insert(result_.programs.begin(), *former_);
+        result_.has_own = true;
+    }
+
+    void keep(recorded_program what, const std::filesystem::path& name) {
+        std::filesystem::rename(what.file, name);
+        what.file = name;
+        result_.programs.push_back(std::move(what));
+    }
+
+    const recording_options& options_;
+    ring_folder folder_;
+    descriptor appeared_;
+    pid_t own_ = 0;
+    std::list<stream> streams_;
+    std::map<int, int> programs_of_;         // how many each process has executed
+    std::optional<recorded_program> former_; // the last that our own process executed
+    int former_number_ = 0;
+    std::exception_ptr failure_;
+    recording result_;
+};
+
+} // namespace
+
+std::filesystem::path followed_name(const std::filesystem::path& file, int process, int program) {
+    std::string name = file.filename().string();
+    const std::size_t suffix = std::min(name.find(".trace"), name.size());
+    name.insert(suffix, program == 0 ? fmt::format(".{}", process)
+                                     : fmt::format(".{}-{}", process, program));
+    return file.parent_path() / name;
+}
+
+recording record(const recording_options& options) {
+    return session(options).run();
+}
+
+} // namespace palloc::bench

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+#include <boost/test/unit_test.hpp>
+
+#include <nlohmann/json.hpp>
+#include <palloc_bench/comparison.hpp>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "bench_program.hpp"
+#include "trace_file.hpp"
+
+namespace bench = palloc::bench;
+using nlohmann::json;
+
+namespace {
+
+std::vector<double> samples(std::mt19937_64& random, std::size_t count, double center) {
+    std::lognormal_distribution<double> noise(0, 0.05);
+    std::vector<double> made(count);
+    for (double& each : made)
+        each = center * noise(random);
+    return made;
+}
+
+json run_of(const std::vector<std::vector<double>>& cells, double harness = 5) {
+    json all = json::array();
+    for (std::size_t i = 0; i != cells.size(); ++i)
+        all.push_back({{"name", "t/pool" + std::to_string(i)},
+                       {"samples_ns", cells[i]},
+                       {"samples_peak_bytes", std::vector<double>(cells[i].size(), 4096)},
+                       {"harness_ns", harness},
+                       {"completed", 1.0},
+                       {"failures", 0}});
+    return {{"context", {{"cpu", "x"}}}, {"benchmarks", all}};
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(interval_is_that_of_the_tables) {
+    // Mann-Whitney, n = m = 7: U up to 4 is beyond 99 %, up to 8 beyond 95 %.
+    std::vector<double> a, b;
+    for (int i = 0; i != 7; ++i) {
+        a.push_back(1);
+        b.push_back(1 + i);
+    }
+    const auto wide = bench::ratio_of(a, b, 0.99);
+    BOOST_TEST(wide.ratio == 4);
+    BOOST_TEST(wide.low == 1); // the fifth smallest of 49
+    BOOST_TEST(wide.high == 7);
+    const auto narrow = bench::ratio_of(a, b, 0.95);
+    BOOST_TEST(narrow.low == 2); // the ninth
+    BOOST_TEST(narrow.high == 6);
+    BOOST_TEST(!bench::ratio_of({1, 2}, {1, 2}, 0.95).known());
+}
+
+BOOST_AUTO_TEST_CASE(interval_covers_the_truth_as_often_as_it_says) {
+    std::mt19937_64 random(palloc::test::seed());
+    int covered = 0;
+    constexpr int rounds = 2000;
+    for (int i = 0; i != rounds; ++i) {
+        const auto got = bench::ratio_of(samples(random, 7, 10), samples(random, 7, 13), 0.95);
+        covered += got.low <= 1.3 && 1.3 <= got.high;
+    }
+    BOOST_TEST(covered > 0.94 * rounds);
+    BOOST_TEST(covered < rounds);
+}
+
+BOOST_AUTO_TEST_CASE(same_is_called_same_and_different_different) {
+    std::mt19937_64 random(palloc::test::seed());
+    std::vector<std::vector<double>> a, same, slower;
+    for (int i = 0; i != 200; ++i) {
+        a.push_back(samples(random, 7, 10 + i));
+        same.push_back(samples(random, 7, 10 + i));
+        slower.push_back(samples(random, 7, 1.5 * (10 + i)));
+    }
+    const auto alike = bench::compare(run_of(a), run_of(same), {});
+    BOOST_TEST(alike.count(bench::change::none) >= 195u);
+    const auto changed = bench::compare(run_of(a), run_of(slower), {});
+    BOOST_TEST(changed.count(bench::change::slower) >= 195u);
+    BOOST_TEST(bench::compare(run_of(slower), run_of(a), {}).count(bench::change::faster) >= 195u);
+    // A machine that is slower altogether, as the harness shows, is no change.
+    const auto machine = bench::compare(run_of(a, 5), run_of(slower, 7.5), {});
+    BOOST_TEST(machine.count(bench::change::none) >= 195u);
+    for (const auto& each : alike.cells)
+        BOOST_TEST((each.in_memory == bench::change::none));
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_compared_says_why) {
+    json a = run_of({{1, 2, 3}, {1}, {4}});
+    json b = run_of({{1, 2, 3}, {1}});
+    a["benchmarks"][1]["completed"] = 0.5;
+    a["benchmarks"][1]["label"] = "cut at 50 %";
+    b["context"]["cpu"] = "y";
+    const auto got = bench::compare(a, b, {});
+    BOOST_REQUIRE(got.cells.size() == 2u);
+    BOOST_TEST(got.cells[0].remark == "3 and 3 samples are too few");
+    BOOST_TEST(got.cells[1].remark == "cut at 50 %");
+    BOOST_TEST(got.only_one == std::vector<std::string>{"t/pool2"},
+               boost::test_tools::per_element());
+    BOOST_TEST(got.warnings.size() == 1u);
+    BOOST_CHECK_THROW((void)bench::compare(json::object(), b, {}), std::runtime_error);
+    const std::string text = bench::text_of(got, {});
+    BOOST_TEST(text.find("no verdict: cut at 50 %") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(two_runs_of_this_binary_show_no_difference) {
+    const palloc::test::temporary_file first("", "a.json");
+    const palloc::test::temporary_file second("", "b.json");
+    const std::string arguments =
+        "replay --quiet --repeat 7 --trace bench/traces/sqlite.trace.gz "
+        "bench/traces/nginx.trace.gz --pool '^general_purpose|^std::|best_fit-indexed|first_fit-"
+        "indexed' --json ";
+    for (const auto* file : {&first, &second})
+        BOOST_REQUIRE(palloc::test::palloc_bench(arguments + file->path().string()).status == 0);
+    const auto got = bench::compare(json::parse(palloc::test::content_of(first.path())),
+                                    json::parse(palloc::test::content_of(second.path())), {});
+    const std::size_t decided = got.cells.size() - got.count(bench::change::unknown);
+    BOOST_TEST(decided >= 10u);
+    // A shared machine's noise may show; a verdict of the harness's own making would be on most.
+    BOOST_TEST(got.count(bench::change::none) * 4 >= decided * 3, bench::text_of(got, {}));
+}

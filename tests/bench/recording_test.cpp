@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+// palloc-bench record on real programs.
+#include <boost/test/unit_test.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <palloc_bench/trace_reader.hpp>
+#include <palloc_bench/trace_summary.hpp>
+#include <regex>
+#include <string>
+#include <vector>
+
+#include "bench_program.hpp"
+#include "support/skip.hpp"
+#include "trace_file.hpp"
+
+namespace bench = palloc::bench;
+using palloc::test::palloc_bench;
+using palloc::test::run_result;
+using palloc::test::run_shell;
+using palloc::test::temporary_file;
+
+namespace {
+
+/// A folder for traces.
+class workplace {
+  public:
+    [[nodiscard]] std::filesystem::path folder() const { return marker_.path().parent_path(); }
+    [[nodiscard]] std::string operator/(const std::string& name) const {
+        return (folder() / name).string();
+    }
+
+    [[nodiscard]] std::vector<std::filesystem::path> traces() const {
+        std::vector<std::filesystem::path> found;
+        for (const auto& entry : std::filesystem::directory_iterator(folder()))
+            if (entry.path().native().ends_with(".gz"))
+                found.push_back(entry.path());
+        return found;
+    }
+
+  private:
+    temporary_file marker_{"", "marker"};
+};
+
+bool is_there(const std::string& program) {
+    return run_shell("command -v " + program).status == 0;
+}
+
+const std::string sql =
+    "\"create table t(a,b); with recursive c(x) as (select 1 union all select x+1 from c where "
+    "x<3000) insert into t select x, hex(x) from c; select count(*), sum(a) from t;\"";
+
+std::uint64_t number_before(const std::string& text, const std::string& word) {
+    const std::regex pattern("([0-9,]+) " + word);
+    std::smatch found;
+    BOOST_REQUIRE(std::regex_search(text, found, pattern));
+    std::string digits = found[1];
+    digits.erase(std::remove(digits.begin(), digits.end(), ','), digits.end());
+    return std::stoull(digits);
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(sqlite_is_recorded_as_valgrind_counts_it) {
+    if (!(is_there("sqlite3")))
+        palloc::test::skip("no sqlite3");
+    if (!(is_there("valgrind")))
+        palloc::test::skip("no valgrind");
+    const workplace work;
+    const std::string program = "sqlite3 :memory: " + sql;
+    const run_result got = palloc_bench("record -q -o " + work / "s.trace.gz" + " -- " + program);
+    BOOST_TEST(got.status == 0);
+    BOOST_TEST(got.output == run_shell(program).output); // and nothing else
+    const bench::trace_summary seen = bench::summarize_trace(work / "s.trace.gz");
+    const std::string counted = run_shell("valgrind " + program).output;
+    BOOST_TEST(seen.allocations + seen.resizes == number_before(counted, "allocs,"));
+    BOOST_TEST(seen.allocated_bytes == number_before(counted, "bytes allocated"));
+    BOOST_TEST(seen.threads == 1u);
+    BOOST_TEST(seen.program.starts_with("sqlite3 :memory: create table"));
+}
+
+BOOST_AUTO_TEST_CASE(python_is_recorded_and_replayed) {
+    const workplace work;
+    const run_result got =
+        palloc_bench("record -q -o " + work / "p.trace.gz" +
+                     " -- env PYTHONMALLOC=malloc python3 -c 'print(sum(map(len, map(str, "
+                     "range(20000)))))'");
+    BOOST_TEST(got.status == 0);
+    BOOST_TEST(got.output == "88890\n");
+    const bench::trace_summary seen = bench::summarize_trace(work / "p.trace.gz");
+    BOOST_TEST(seen.allocations > 20000u); // env, which executed python, is not in it
+    BOOST_TEST(seen.program.find("python") != std::string::npos);
+    palloc::test::expect("replay --repeat 1 --pool '^general_purpose$|new_delete' --trace " +
+                             work / "p.trace.gz",
+                         0, "general_purpose");
+}
+
+BOOST_AUTO_TEST_CASE(threads_are_told_apart) {
+    if (!(is_there("xz")))
+        palloc::test::skip("no xz");
+    const workplace work;
+    const run_result got = palloc_bench("record -q -o " + work / "x.trace.gz" +
+                                        " -- sh -c 'head -c 4000000 /dev/zero >" + work / "zeros" +
+                                        "; exec xz -T3 --block-size=500000 -kf " + work / "zeros'");
+    BOOST_TEST(got.status == 0);
+    BOOST_TEST(got.output == "");
+    BOOST_TEST(bench::summarize_trace(work / "x.trace.gz").threads >= 3u);
+    palloc::test::expect("replay --repeat 1 --pool '^general_purpose_shared$' --trace " +
+                             work / "x.trace.gz",
+                         0, "general_purpose_shared");
+}
+
+BOOST_AUTO_TEST_CASE(exit_codes_and_signals_are_the_programs) {
+    const workplace work;
+    const std::string record = "record -q -o " + work / "t.trace.gz" + " -- ";
+    BOOST_TEST(palloc_bench(record + "bash -c 'exit 7'").status == 7);
+    BOOST_TEST(palloc_bench(record + "bash -c 'kill -TERM $$'").status == 128 + 15);
+    const run_result crashed = palloc_bench(record + "bash -c 'echo before; kill -SEGV $$'");
+    BOOST_TEST(crashed.status == 128 + 11);
+    BOOST_TEST(crashed.output.starts_with("before\n"));
+    BOOST_TEST(bench::read_trace(work / "t.trace.gz").operation_count() > 10u);
+    // A signal to the recorder is one to the program.
+    const run_result passed =
+        run_shell(palloc::test::palloc_bench_path() + " " + record +
+                  "bash -c 'trap \"echo trapped; exit 3\" TERM; while :; do sleep 0.05; done' & "
+                  "sleep 0.6; kill -TERM $!; wait $!");
+    BOOST_TEST(passed.output == "trapped\n");
+    BOOST_TEST(passed.status == 3);
+}
+
+BOOST_AUTO_TEST_CASE(killed_between_two_instructions_the_trace_is_valid) {
+    const workplace work;
+    for (const char* const delay : {"0.2", "0.35", "0.5"}) {
+        const run_result got = palloc_bench(
+            "record -q -o " + work / "k.trace.gz" + " -- timeout -s KILL " + delay +
+            " env PYTHONMALLOC=malloc python3 -c 'while True: [str(i) for i in range(100)]' "
+            "--follow");
+        (void)got;
+        (void)bench::read_trace(work / "k.trace.gz"); // throws where it is not
+    }
+    const run_result got = palloc_bench("record --follow -q -o " + work / "f.trace.gz" +
+                                        " -- timeout -s KILL 1 env PYTHONMALLOC=malloc python3 -c "
+                                        "'while True: [str(i) for i in range(100)]'");
+    BOOST_TEST(got.status == 128 + 9);
+    std::size_t most = 0;
+    for (const auto& file : work.traces())
+        most = std::max(most, bench::read_trace(file).operation_count());
+    BOOST_TEST(most > 10000u);
+}
+
+BOOST_AUTO_TEST_CASE(follow_records_each_process_in_its_own_file) {
+    if (!(is_there("sqlite3")))
+        palloc::test::skip("no sqlite3");
+    const workplace work;
+    const std::string command =
+        " -- bash -c 'sqlite3 :memory: \"select 1\"; sqlite3 :memory: \"select 2\"; :'";
+    BOOST_TEST(palloc_bench("record -q -o " + work / "one.trace.gz" + command).output == "1\n2\n");
+    BOOST_TEST(work.traces().size() == 1u);
+    BOOST_TEST(palloc_bench("record -q --follow -o " + work / "all.trace.gz" + command).output ==
+               "1\n2\n");
+    std::size_t sqlites = 0;
+    for (const auto& file : work.traces())
+        sqlites += bench::read_trace_header(file).program.starts_with("sqlite3");
+    BOOST_TEST(sqlites == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(what_cannot_be_recorded_is_refused_in_words) {
+    const workplace work;
+    const std::string record = "record -o " + work / "r.trace.gz" + " -- ";
+    if (std::filesystem::exists("/sbin/ldconfig"))
+        palloc::test::expect(record + "/sbin/ldconfig --version", 2, "is statically linked");
+    std::filesystem::copy_file("/bin/true", work.folder() / "true");
+    std::filesystem::permissions(work.folder() / "true", std::filesystem::perms::set_uid,
+                                 std::filesystem::perm_options::add);
+    palloc::test::expect(record + work / "true", 2, "is set-uid");
+    const temporary_file text("no program", "text");
+    std::filesystem::permissions(text.path(), std::filesystem::perms::owner_all);
+    palloc::test::expect(record + text.path().string(), 2, "is neither a program nor a script");
+    palloc::test::expect("record -o /nowhere/r.trace.gz -- true", 2, "cannot be written");
+}
+
+BOOST_AUTO_TEST_CASE(heaptrack_says_the_same) {
+    if (!(is_there("heaptrack") && is_there("sqlite3")))
+        palloc::test::skip("no heaptrack or no sqlite3");
+    const workplace work;
+    const std::string program = "sqlite3 :memory: " + sql;
+    for (const std::string raw : {"", "--raw "}) {
+        const std::string name = raw.empty() ? "usual" : "raw";
+        BOOST_REQUIRE(run_shell("heaptrack " + raw + "-o " + work / name + " " + program).status ==
+                      0);
+        std::string recorded;
+        for (const auto& entry : std::filesystem::directory_iterator(work.folder()))
+            if (entry.path().filename().native().starts_with(name))
+                recorded = entry.path().string();
+        palloc::test::expect("import " + recorded + " -o " + work / (name + ".trace.gz"), 0,
+                             "operations");
+    }
+    BOOST_REQUIRE(palloc_bench("record -q -o " + work / "own.trace.gz" + " -- " + program).status ==
+                  0);
+    const auto usual = bench::summarize_trace(work / "usual.trace.gz");
+    const auto raw = bench::summarize_trace(work / "raw.trace.gz");
+    const auto own = bench::summarize_trace(work / "own.trace.gz");
+    BOOST_TEST(usual.allocated_bytes == raw.allocated_bytes);
+    BOOST_TEST(usual.peak_live_bytes == raw.peak_live_bytes);
+    // heaptrack begins a little later and has a few blocks of its own.
+    BOOST_TEST(static_cast<double>(raw.allocated_bytes) == static_cast<double>(own.allocated_bytes),
+               boost::test_tools::tolerance(0.05));
+}
