@@ -20,8 +20,11 @@ namespace palloc::bench {
 namespace micro {
 
 std::vector<question> all_questions() {
-    return {ask_cache_miss(),  ask_mixed_sizes(), ask_fixed_size(), ask_policy_costs(),
-            ask_two_threads(), ask_two_blocks(),  ask_huge_pool(),  ask_recorder()};
+    return {
+        ask_cache_miss(),  ask_mixed_sizes(),   ask_fixed_size(),      ask_policy_costs(),
+        ask_two_threads(), ask_two_blocks(),    ask_huge_pool(),       ask_fault_in(),
+        ask_recorder(),    ask_jit_functions(), ask_protected_pools(),
+    };
 }
 
 namespace {

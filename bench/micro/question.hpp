@@ -30,14 +30,17 @@ struct question {
     std::vector<bar> bars;
 };
 
-[[nodiscard]] question ask_cache_miss();   ///< what does a load that misses every cache take?
-[[nodiscard]] question ask_mixed_sizes();  ///< what does a pair take in a well-worn pool?
-[[nodiscard]] question ask_fixed_size();   ///< what do blocks of one size take through std::pmr?
-[[nodiscard]] question ask_policy_costs(); ///< what does each policy add to a pair?
-[[nodiscard]] question ask_two_threads();  ///< what do two threads gain on one pool?
-[[nodiscard]] question ask_two_blocks();   ///< do two threads that fit fail for each other's sake?
-[[nodiscard]] question ask_huge_pool();    ///< what does a pool of 64 TiB take until it is used?
-[[nodiscard]] question ask_recorder();     ///< what does being recorded cost a program?
+[[nodiscard]] question ask_cache_miss();    ///< what does a load that misses every cache take?
+[[nodiscard]] question ask_mixed_sizes();   ///< what does a pair take in a well-worn pool?
+[[nodiscard]] question ask_fixed_size();    ///< what do blocks of one size take through std::pmr?
+[[nodiscard]] question ask_policy_costs();  ///< what does each policy add to a pair?
+[[nodiscard]] question ask_two_threads();   ///< what do two threads gain on one pool?
+[[nodiscard]] question ask_two_blocks();    ///< do two threads that fit fail for each other's sake?
+[[nodiscard]] question ask_huge_pool();     ///< what does a pool of 64 TiB take until it is used?
+[[nodiscard]] question ask_fault_in();      ///< what does the first touch of 1 GiB take?
+[[nodiscard]] question ask_recorder();      ///< what does being recorded cost a program?
+[[nodiscard]] question ask_jit_functions(); ///< what does memory for code take?
+[[nodiscard]] question ask_protected_pools(); ///< what does protection take?
 
 /// @brief All of them, in that order.
 [[nodiscard]] std::vector<question> all_questions();

@@ -9,6 +9,7 @@
 
 #include "commands.hpp"
 #include "gzip_lines.hpp"
+#include "jit_trace.hpp"
 
 namespace {
 
@@ -34,6 +35,7 @@ int main(int argc, char** argv) {
     palloc::bench::add_compare_command(program);
     palloc::bench::add_list_command(program);
     palloc::bench::add_golden_command(program, status);
+    palloc::bench::add_jit_command(program);
     palloc::bench::add_micro_command(program, status);
     try {
         program.parse(argc, argv);

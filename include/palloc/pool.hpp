@@ -22,8 +22,7 @@
 #include <palloc/core/placement.hpp>
 #include <palloc/core/range.hpp>
 #include <palloc/detail/alignment.hpp>
-#include <palloc/detail/pool_blocks.hpp>
-#include <palloc/detail/spin_lock.hpp>
+#include <palloc/detail/pool_returns.hpp>
 #include <palloc/pool_options.hpp>
 
 #include <concepts>
@@ -51,8 +50,8 @@ template <granularity Granule, backing_provider Backing, chunk_bitmap Bitmap,
              shared_bitmap_needs_protection_without_area_state<Bitmap, Protection> &&
              shared_bitmap_needs_backing_that_commits_concurrently<Bitmap, Backing> &&
              (shared_bitmap_needs_concurrent_observer<Bitmap, Observers> && ...)
-class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Observers...> {
-    using base = detail::pool_blocks<Granule, Backing, Bitmap, Protection, Observers...>;
+class pool : public detail::pool_returns<Granule, Backing, Bitmap, Protection, Observers...> {
+    using base = detail::pool_returns<Granule, Backing, Bitmap, Protection, Observers...>;
 
   public:
     using base::is_concurrent;
@@ -100,7 +99,7 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
         if (!is_valid(wanted)) [[unlikely]]
             return refuse(wanted, {wanted.bytes == 0 ? errc::zero_size : errc::bad_alignment});
         const std::size_t count = granule_.count(wanted.bytes);
-        chunk* const newest = newest_open();
+        chunk* const newest = this->newest_open();
         error why{errc::out_of_memory};
         if (auto&& got = allocate_from(newest, wanted, count, algorithm, why)) [[likely]]
             return *got;
@@ -115,7 +114,7 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
         const std::size_t count = granule_.count(bytes);
         std::size_t done = 0;
         for (; is_valid(wanted) && done != blocks.size(); ++done) {
-            chunk* const newest = newest_open();
+            chunk* const newest = this->newest_open();
             error why{errc::out_of_memory};
             if (auto&& got = allocate_from(newest, wanted, count, algorithm_, why)) [[likely]]
                 blocks[done] = *got;
@@ -191,9 +190,7 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
   private:
     using base::backing_;
     using base::bytes_of;
-    using base::front_;
     using base::granule_;
-    using base::growing_;
     using base::map_chunk;
     using base::notify;
     using base::options_;
@@ -275,13 +272,6 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
         }
     }
 
-    [[nodiscard]] chunk* newest_open() const noexcept {
-        if constexpr (is_concurrent)
-            return table_.newest_open(table_.size());
-        else
-            return front_;
-    }
-
     /// What is left to do when the newest chunk has no place for the request.
     template <class Other>
     [[nodiscard]] [[gnu::noinline]] result<address>
@@ -289,10 +279,14 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
                        error why) noexcept {
         const auto settled_before = this->settled();
         if (newest != nullptr) {
-            close_if_full(*newest);
+            this->close_if_full(*newest);
             if (const auto got = walk(newest->index, wanted, count, algorithm, why))
                 return *got;
         }
+        if constexpr (is_concurrent)
+            if (why.code == errc::out_of_memory && wanted.may_map && this->drained_chunks() != 0)
+                if (const auto got = allocate_reopening(wanted, count, algorithm, why))
+                    return *got;
         if constexpr (backing_can_map<Backing>)
             if (why.code == errc::out_of_memory && wanted.may_map &&
                 options_.growth.step_bytes != 0)
@@ -321,26 +315,28 @@ class pool : public detail::pool_blocks<Granule, Backing, Bitmap, Protection, Ob
              c = table_.newest_open(c->index)) {
             if (const auto position = take(*c, wanted, count, algorithm, why))
                 return deliver(*c, *position, count, wanted);
-            close_if_full(*c);
+            this->close_if_full(*c);
         }
         return std::nullopt;
     }
 
-    void close_if_full(chunk& c) noexcept {
-        if (c.map.free_count() != 0)
-            return;
-        table_.close(c);
-        if constexpr (!is_concurrent)
-            front_ = table_.newest_open(table_.size());
-        else if (c.map.free_count() != 0)
-            table_.open(c);
+    /// Rather than growing: chunks that were out of use.
+    template <class Other>
+    [[nodiscard]] std::optional<address> allocate_reopening(const request& wanted,
+                                                            std::size_t count, Other& algorithm,
+                                                            error& why) noexcept {
+        const auto lock = this->growth_lock();
+        while (chunk* const again = this->reopen_drained(count))
+            if (const auto position = take(*again, wanted, count, algorithm, why))
+                return deliver(*again, *position, count, wanted);
+        return std::nullopt;
     }
 
     template <class Other>
     [[nodiscard]] result<address> allocate_growing(const request& wanted, std::size_t count,
                                                    Other& algorithm) noexcept {
         error why{errc::out_of_memory};
-        const detail::locked_if<is_concurrent> lock(growing_);
+        const auto lock = this->growth_lock();
         if constexpr (is_concurrent) // somebody may have grown the pool meanwhile
             if (const auto got = walk(table_.size(), wanted, count, algorithm, why))
                 return *got;

@@ -9,8 +9,9 @@
 
 #include <palloc/core/error.hpp>
 #include <palloc/core/range.hpp>
-#include <palloc/detail/spin_lock.hpp>
+#include <palloc/core/spin_lock.hpp>
 
+#include <concepts>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -102,6 +103,34 @@ class registry {
         return look([&](const listing& each) { return each.pool_->owns(place); });
     }
 
+    /// @brief Calls `f(pool)` for every listed pool, newest first. None comes or goes meanwhile;
+    /// `f` must not list or end one.
+    template <std::invocable<Pool&> F>
+    void for_each(F&& f) noexcept {
+        const std::scoped_lock alone(lock_);
+        for (const listing* each = newest_; each != nullptr; each = each->next_)
+            f(*each->pool_);
+    }
+    /// @brief The same, if the lock can be had soon: for a signal handler. Answers whether it was.
+    template <std::invocable<Pool&> F>
+    bool for_each_if_quiet(F&& f) noexcept {
+        if (!lock_.try_lock())
+            return false;
+        for (const listing* each = newest_; each != nullptr; each = each->next_)
+            f(*each->pool_);
+        lock_.unlock();
+        return true;
+    }
+
+    /// @brief Does `last_things()` and takes the pool off the list, as one step for all who look:
+    /// they meet the pool as it was, or not at all.
+    template <std::invocable F>
+    void remove(listing& gone, F&& last_things) noexcept {
+        const std::scoped_lock alone(lock_);
+        last_things();
+        unlink(gone);
+    }
+
   private:
     template <class F>
     [[nodiscard]] Pool* look(F&& wanted) const noexcept {
@@ -113,6 +142,10 @@ class registry {
 
     void remove(listing& gone) noexcept {
         const std::scoped_lock alone(lock_);
+        unlink(gone);
+    }
+    void unlink(listing& gone) noexcept {
+        gone.registry_ = nullptr;
         listing** link = &newest_;
         while (*link != &gone)
             link = &(*link)->next_;

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
+#include <palloc/backings/detail/node_binding.hpp>
 #include <palloc/concepts/chunk_bitmap.hpp>
 #include <palloc/core/layout.hpp>
 #include <palloc/metadata/mapped_metadata.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -20,15 +22,6 @@ namespace {
 constexpr std::size_t arena_bytes = std::size_t{64} << 10;
 constexpr std::size_t largest_small_bytes = arena_bytes / 2;
 static_assert(std::countr_zero(largest_small_bytes / storage_alignment) == 9);
-
-/// @brief Zeroed pages that cost nothing until they are touched, one by one.
-result<std::byte*> map_pages(std::uint64_t bytes) noexcept {
-    return os::map(0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
-        .map([&](address base) noexcept {
-            (void)os::advise({base, bytes}, MADV_NOHUGEPAGE); // only saves memory
-            return reinterpret_cast<std::byte*>(base);
-        });
-}
 
 /// @brief Where this fails the pages stay; nobody could do anything about it.
 void unmap_pages(void* pages, std::uint64_t bytes) noexcept {
@@ -49,20 +42,17 @@ constexpr std::size_t class_of(std::size_t bytes) noexcept {
 
 } // namespace
 
-class mapped_metadata::guard {
-  public:
-    explicit guard(std::atomic_flag& busy) noexcept : busy_(busy) {
-        while (busy_.test_and_set(std::memory_order_acquire))
-            while (busy_.test(std::memory_order_relaxed)) {
-            }
-    }
-    ~guard() { busy_.clear(std::memory_order_release); }
-    guard(const guard&) = delete;
-    guard& operator=(const guard&) = delete;
-
-  private:
-    std::atomic_flag& busy_;
-};
+/// @brief Zeroed pages that cost nothing until they are touched, one by one.
+result<std::byte*> mapped_metadata::map_pages(std::uint64_t bytes) noexcept {
+    return os::map(0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+        .map([&](address base) noexcept {
+            const range where{base, bytes};
+            (void)os::advise(where, MADV_NOHUGEPAGE); // only saves memory
+            if (node_ != any_node && !detail::bind_to_node(where, node_, false))
+                unbound_mappings_.fetch_add(1, std::memory_order_relaxed);
+            return reinterpret_cast<std::byte*>(base);
+        });
+}
 
 mapped_metadata::~mapped_metadata() {
     while (arenas_ != nullptr)
@@ -76,7 +66,7 @@ result<std::byte*> mapped_metadata::take(std::size_t bytes) noexcept {
         return fail(errc::too_large);
     if (bytes > largest_small_bytes)
         return map_pages(whole_pages(bytes));
-    const guard alone(busy_);
+    const detail::locked_if<true> alone(busy_);
     free_block*& first = reusable_[class_of(bytes)];
     if (first == nullptr)
         return carve(rounded(bytes));
@@ -87,9 +77,11 @@ result<std::byte*> mapped_metadata::take(std::size_t bytes) noexcept {
 void mapped_metadata::give_back(std::byte* storage, std::size_t bytes) noexcept {
     if (bytes > largest_small_bytes)
         return unmap_pages(storage, whole_pages(bytes));
-    const guard alone(busy_);
+    const detail::locked_if<true> alone(busy_);
     free_block*& first = reusable_[class_of(bytes)];
-    first = ::new (storage) free_block{first};
+    auto* const block = ::new (storage) free_block{first};
+    std::atomic_signal_fence(std::memory_order_release); // a fork in between finds the list whole
+    first = block;
 }
 
 result<std::byte*> mapped_metadata::carve(std::size_t bytes) noexcept {
@@ -97,7 +89,9 @@ result<std::byte*> mapped_metadata::carve(std::size_t bytes) noexcept {
         const auto pages = map_pages(arena_bytes);
         if (!pages)
             return pages;
-        arenas_ = ::new (*pages) arena{arenas_, storage_alignment};
+        auto* const fresh = ::new (*pages) arena{arenas_, storage_alignment};
+        std::atomic_signal_fence(std::memory_order_release);
+        arenas_ = fresh;
     }
     std::byte* const storage = reinterpret_cast<std::byte*>(arenas_) + arenas_->used_bytes;
     arenas_->used_bytes += bytes;

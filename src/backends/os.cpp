@@ -8,6 +8,15 @@
 #include <unistd.h>
 
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret 447
+#endif
+#ifndef SYS_mseal
+#define SYS_mseal 462
+#endif
 
 namespace palloc::inline v0::os {
 namespace {
@@ -47,10 +56,30 @@ auto through(call kind, SystemCall&& make) noexcept -> result<decltype(make())> 
     return answer;
 }
 
-constexpr auto discard = [](auto) noexcept {};
+/// @brief The same for calls that answer nothing but whether they succeeded.
+template <class SystemCall>
+result<void> done(call kind, SystemCall&& make) noexcept {
+    return through(kind, make).map([](auto) noexcept {});
+}
+/// @brief For those that answer how many bytes.
+template <class SystemCall>
+result<std::size_t> counted(call kind, SystemCall&& make) noexcept {
+    return through(kind, make).map([](ssize_t count) noexcept {
+        return static_cast<std::size_t>(count);
+    });
+}
+/// @brief For those that the C library has no function for, and that answer an int.
+template <class SystemCall>
+result<int> number(call kind, SystemCall&& make) noexcept {
+    return through(kind, make).map([](long answer) noexcept { return static_cast<int>(answer); });
+}
 
 void* pointer(address at) noexcept {
     return reinterpret_cast<void*>(at);
+}
+
+unsigned long bits(std::span<const unsigned long> mask) noexcept {
+    return mask.size_bytes() * 8;
 }
 
 } // namespace
@@ -79,33 +108,161 @@ result<address> map(address at, std::uint64_t bytes, int protection, int flags, 
 }
 
 result<void> unmap(range where) noexcept {
-    return through(call::unmap, [&] { return ::munmap(pointer(where.base), where.bytes); })
-        .map(discard);
+    return done(call::unmap, [&] { return ::munmap(pointer(where.base), where.bytes); });
 }
 
 result<void> protect(range where, int protection) noexcept {
-    return through(call::protect,
-                   [&] { return ::mprotect(pointer(where.base), where.bytes, protection); })
-        .map(discard);
+    return done(call::protect,
+                [&] { return ::mprotect(pointer(where.base), where.bytes, protection); });
 }
 
 result<void> advise(range where, int advice) noexcept {
-    return through(call::advise,
-                   [&] { return ::madvise(pointer(where.base), where.bytes, advice); })
-        .map(discard);
+    return done(call::advise, [&] { return ::madvise(pointer(where.base), where.bytes, advice); });
 }
 
-result<int> open(const char* path) noexcept {
-    return through(call::open, [&] { return ::open(path, O_RDONLY | O_CLOEXEC); });
+result<address> remap(range old, std::uint64_t bytes, int flags, address place) noexcept {
+    return through(call::remap, [&] {
+        return reinterpret_cast<address>(
+            ::mremap(pointer(old.base), old.bytes, bytes, flags, pointer(place)));
+    });
+}
+
+result<void> residency(range where, std::span<unsigned char> pages) noexcept {
+    return done(call::residency,
+                [&] { return ::mincore(pointer(where.base), where.bytes, pages.data()); });
+}
+
+result<void> lock(range where) noexcept {
+    return done(call::lock, [&] { return ::mlock(pointer(where.base), where.bytes); });
+}
+
+result<void> unlock(range where) noexcept {
+    return done(call::unlock, [&] { return ::munlock(pointer(where.base), where.bytes); });
+}
+
+result<void> seal(range where) noexcept {
+    return done(call::seal, [&] { return ::syscall(SYS_mseal, where.base, where.bytes, 0UL); });
+}
+
+result<int> open(const char* path, int flags) noexcept {
+    return through(call::open, [&] { return ::open(path, flags | O_CLOEXEC); });
+}
+
+result<int> open_at(int directory, const char* path, int flags) noexcept {
+    return through(call::open, [&] { return ::openat(directory, path, flags | O_CLOEXEC); });
 }
 
 result<std::size_t> read(int file, std::span<char> into) noexcept {
-    return through(call::read, [&] { return ::read(file, into.data(), into.size()); })
-        .map([](ssize_t count) noexcept { return static_cast<std::size_t>(count); });
+    return counted(call::read, [&] { return ::read(file, into.data(), into.size()); });
+}
+
+result<std::size_t> read_at(int file, std::span<std::byte> into, off_t offset) noexcept {
+    return counted(call::read, [&] { return ::pread(file, into.data(), into.size(), offset); });
+}
+
+result<std::size_t> write(int file, std::span<const char> text) noexcept {
+    return counted(call::write, [&] { return ::write(file, text.data(), text.size()); });
+}
+
+result<std::size_t> write_at(int file, std::span<const std::byte> bytes, off_t offset) noexcept {
+    return counted(call::write, [&] { return ::pwrite(file, bytes.data(), bytes.size(), offset); });
 }
 
 result<void> close(int file) noexcept {
-    return through(call::close, [&] { return ::close(file); }).map(discard);
+    bool closed = false;
+    auto answer = done(call::close, [&] {
+        closed = true;
+        return ::close(file);
+    });
+    if (!closed)
+        (void)::close(file);
+    return answer;
+}
+
+result<struct stat> status(int file) noexcept {
+    struct stat answer{};
+    return through(call::status, [&] { return ::fstat(file, &answer); }).map([&](int) noexcept {
+        return answer;
+    });
+}
+
+result<void> truncate(int file, std::uint64_t bytes) noexcept {
+    return done(call::truncate, [&] { return ::ftruncate(file, static_cast<off_t>(bytes)); });
+}
+
+result<void> reserve_file(int file, int mode, std::uint64_t offset, std::uint64_t bytes) noexcept {
+    return done(call::reserve_file, [&] {
+        return ::fallocate(file, mode, static_cast<off_t>(offset), static_cast<off_t>(bytes));
+    });
+}
+
+result<int> memory_file(const char* name, unsigned flags) noexcept {
+    return through(call::memory_file, [&] { return ::memfd_create(name, flags); });
+}
+
+result<int> secret_file() noexcept {
+    return number(call::secret_file, [&] { return ::syscall(SYS_memfd_secret, O_CLOEXEC); });
+}
+
+result<void> add_seals(int file, int seals) noexcept {
+    return done(call::add_seals, [&] { return ::fcntl(file, F_ADD_SEALS, seals); });
+}
+
+result<int> seals(int file) noexcept {
+    return through(call::seals, [&] { return ::fcntl(file, F_GET_SEALS); });
+}
+
+result<void> bind(range where, int mode, std::span<const unsigned long> nodes,
+                  unsigned flags) noexcept {
+    return done(call::bind, [&] {
+        return ::syscall(SYS_mbind, where.base, where.bytes, mode, nodes.data(), bits(nodes) + 1,
+                         flags); // the kernel looks at one bit less than it is told of
+    });
+}
+
+result<int> policy(std::span<unsigned long> nodes, address at, unsigned long flags) noexcept {
+    int mode = 0;
+    return done(call::policy,
+                [&] {
+                    return ::syscall(SYS_get_mempolicy, &mode, nodes.empty() ? nullptr : &nodes[0],
+                                     bits(nodes), at, flags);
+                })
+        .map([&]() noexcept { return mode; });
+}
+
+result<void> nodes(std::span<void*> pages, std::span<int> answers) noexcept {
+    return done(call::nodes, [&] {
+        return ::syscall(SYS_move_pages, 0, pages.size(), pages.data(), nullptr, answers.data(), 0);
+    });
+}
+
+result<int> key_alloc(unsigned rights) noexcept {
+    return number(call::key_alloc, [&] { return ::syscall(SYS_pkey_alloc, 0UL, rights); });
+}
+
+result<void> key_free(int key) noexcept {
+    return done(call::key_free, [&] { return ::syscall(SYS_pkey_free, key); });
+}
+
+result<void> key_protect(range where, int protection, int key) noexcept {
+    return done(call::key_protect, [&] {
+        return ::syscall(SYS_pkey_mprotect, where.base, where.bytes, protection, key);
+    });
+}
+
+result<int> barrier(int command, unsigned flags) noexcept {
+    return number(call::barrier, [&] { return ::syscall(SYS_membarrier, command, flags, 0); });
+}
+
+result<int> process(int option, unsigned long argument) noexcept {
+    return through(call::process, [&] { return ::prctl(option, argument, 0UL, 0UL, 0UL); });
+}
+
+result<struct rlimit> limit(int resource) noexcept {
+    struct rlimit answer{};
+    return done(call::limit,
+                [&] { return ::getrlimit(static_cast<__rlimit_resource_t>(resource), &answer); })
+        .map([&]() noexcept { return answer; });
 }
 
 } // namespace palloc::inline v0::os

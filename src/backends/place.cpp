@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "place.hpp"
 
+#include <palloc/core/address_space.hpp>
 #include <palloc/core/layout.hpp>
 
 #include <algorithm>
@@ -81,6 +82,17 @@ range clipped(address from, address to, range within) noexcept {
     return {from, to > from ? to - from : 0};
 }
 
+/// @brief Maps at that place or not at all: EEXIST where something is mapped there.
+result<address> map_if_free(address place, std::uint64_t bytes, const mapping& what) noexcept {
+    auto taken = map(place, bytes, what.protection, what.flags | MAP_FIXED_NOREPLACE, what.file,
+                     what.offset);
+    if (taken && *taken != place) { // a kernel that takes the flag for a mere hint
+        (void)unmap({*taken, bytes});
+        return fail(errc::not_supported);
+    }
+    return taken;
+}
+
 /// @brief Tries every gap in turn. Another thread may take a gap first; that only makes it be
 /// passed over, because the kernel is told not to replace anything.
 result<address> map_in_gaps(int maps, std::uint64_t bytes, std::uint64_t alignment, range within,
@@ -98,12 +110,7 @@ result<address> map_in_gaps(int maps, std::uint64_t bytes, std::uint64_t alignme
         end_of_previous = mapped.base + mapped.bytes;
         if (!place)
             continue;
-        auto taken = map(*place, bytes, what.protection, what.flags | MAP_FIXED_NOREPLACE,
-                         what.file, what.offset);
-        if (taken && *taken != *place) { // a kernel that takes the flag for a mere hint
-            (void)unmap({*taken, bytes});
-            return fail(errc::not_supported);
-        }
+        const auto taken = map_if_free(*place, bytes, what);
         if (taken || taken.error().os_code != EEXIST)
             return taken;
     }
@@ -144,26 +151,100 @@ result<address> map_aligned(std::uint64_t bytes, std::uint64_t alignment, std::u
     return base;
 }
 
+const mapping addresses_only{.protection = PROT_NONE,
+                             .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE};
+
+/// @brief A file begins at the aligned place, and not before: it is mapped over addresses that were
+/// found without it, and are ours.
+result<address> map_file_aligned(std::uint64_t bytes, std::uint64_t alignment,
+                                 const mapping& what) noexcept {
+    const auto place = map_aligned(bytes, alignment, page_bytes(), addresses_only);
+    if (!place)
+        return place;
+    auto taken =
+        map(*place, bytes, what.protection, what.flags | MAP_FIXED, what.file, what.offset);
+    if (!taken)
+        (void)unmap({*place, bytes});
+    return taken;
+}
+
+/// @brief The same for large pages, of which there may be none to give back: a place is found with
+/// addresses alone. Another thread may take it in between; then the next one.
+result<address> map_large_pages_aligned(std::uint64_t bytes, std::uint64_t alignment,
+                                        const mapping& what) noexcept {
+    for (int attempt = 0; attempt != 8; ++attempt) {
+        const auto place = map_aligned(bytes, alignment, page_bytes(), addresses_only);
+        if (!place)
+            return place;
+        if (const auto freed = unmap({*place, bytes}); !freed)
+            return tl::unexpected(freed.error());
+        const auto taken = map_if_free(*place, bytes, what);
+        if (taken || taken.error().os_code != EEXIST)
+            return taken;
+    }
+    return fail(errc::out_of_memory);
+}
+
 } // namespace
 
-result<range> map_placed(const map_request& wanted, const mapping& what) noexcept {
+result<std::uint64_t> whole_pages(const map_request& wanted, std::uint64_t page) noexcept {
     if (wanted.bytes == 0)
         return fail(errc::zero_size);
     if (!std::has_single_bit(wanted.alignment))
         return fail(errc::bad_alignment);
-    const std::uint64_t page = page_bytes();
-    const auto bytes = checked_align_up(wanted.bytes, page);
+    const auto bytes = checked_align_up<std::uint64_t>(wanted.bytes, page);
     if (!bytes)
         return fail(errc::too_large);
+    return *bytes;
+}
+
+result<range> map_placed(const map_request& wanted, const mapping& what) noexcept {
+    const auto bytes = whole_pages(wanted, what.page);
+    if (!bytes)
+        return tl::unexpected(bytes.error());
+    const std::uint64_t page = what.page;
     const std::uint64_t alignment = std::max(wanted.alignment, page);
     const auto base = [&] {
         if (wanted.within != anywhere)
             return map_within(*bytes, alignment, wanted.within, what);
         if (alignment > page)
-            return map_aligned(*bytes, alignment, page, what);
+            return page != page_bytes() ? map_large_pages_aligned(*bytes, alignment, what)
+                   : what.file >= 0     ? map_file_aligned(*bytes, alignment, what)
+                                        : map_aligned(*bytes, alignment, page, what);
         return map(0, *bytes, what.protection, what.flags, what.file, what.offset);
     }();
     return base.map([&](address at) noexcept { return range{at, *bytes}; });
 }
 
 } // namespace palloc::inline v0::os
+
+namespace palloc::inline v0 {
+
+result<range> largest_gap(range within) noexcept {
+    const auto maps = os::open("/proc/self/maps");
+    if (!maps)
+        return tl::unexpected(maps.error());
+    os::mapping_list mappings(*maps);
+    range largest;
+    result<void> good{};
+    address end_of_previous = 0;
+    for (bool done = false; !done;) {
+        const auto next = mappings.next();
+        if (!next) {
+            good = tl::unexpected(next.error());
+            break;
+        }
+        done = !*next;
+        const range mapped = next->value_or(range{~address{0}, 0});
+        const range gap = os::clipped(end_of_previous, mapped.base, within);
+        const address first = align_up<address>(gap.base, os::page_bytes());
+        const address last = align_down<address>(gap.base + gap.bytes, os::page_bytes());
+        if (last > first && last - first > largest.bytes)
+            largest = {first, last - first};
+        end_of_previous = mapped.base + mapped.bytes;
+    }
+    (void)os::close(*maps); // it was only read: nothing is lost
+    return good.map([&] { return largest; });
+}
+
+} // namespace palloc::inline v0

@@ -11,6 +11,8 @@
 
 #include <sys/types.h>
 
+#include "os.hpp"
+
 namespace palloc::inline v0::os {
 
 /// @brief What is to be mapped: the arguments of mmap but for the place.
@@ -19,7 +21,13 @@ struct mapping {
     int flags;
     int file = -1;
     off_t offset = 0;
+    std::uint64_t page = page_bytes();
 };
+
+/// @brief The size that is asked for in whole pages.
+/// @par Errors `zero_size`; `bad_alignment`; `too_large` where it overflows
+[[nodiscard]] result<std::uint64_t> whole_pages(const map_request& wanted,
+                                                std::uint64_t page = page_bytes()) noexcept;
 
 /// @brief Maps whole pages as `wanted` says; its node is the caller's affair.
 /// @return the mapping's addresses.

@@ -7,12 +7,12 @@
 #include <cerrno>
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "backends/os.hpp"
 #include "support/address_space.hpp"
 #include "support/backing_checks.hpp"
+#include "support/failure_points.hpp"
 #include "support/page_probe.hpp"
 
 namespace {
@@ -137,33 +137,13 @@ BOOST_AUTO_TEST_CASE(swap_is_reserved_unless_it_is_not_to_be) {
     }
 }
 
-/// Makes every system call of `run` fail in turn, and sees that nothing stays mapped. Answers how
-/// many of the calls, and how many of the failures it did not mind.
-template <class Run>
-std::pair<std::uint64_t, std::uint64_t> fail_every_call(Run&& run) {
-    std::uint64_t survived = 0;
-    for (std::uint64_t n = 1;; ++n) {
-        const std::uint64_t calls = os::calls(os::call::any);
-        const std::uint64_t pages = test::mapped_pages();
-        os::fail_nth(os::call::any, n, ENOTRECOVERABLE);
-        const bool succeeded = run();
-        os::fail_nth(os::call::any, 0, 0);
-        BOOST_TEST(test::mapped_pages() == pages);
-        if (os::calls(os::call::any) - calls < n) {
-            BOOST_TEST(succeeded);
-            return {n - 1, survived};
-        }
-        survived += succeeded ? 1U : 0U;
-    }
-}
-
 BOOST_AUTO_TEST_CASE(every_system_call_may_fail) {
     mmap_backing backing;
     const range window = empty_window(backing, 64 << 20);
     for (const map_request& wanted :
          {map_request{.bytes = 4096}, map_request{.bytes = 4096, .alignment = 32 << 20},
           map_request{.bytes = 4096, .within = window}}) {
-        const auto [calls, survived] = fail_every_call([&] {
+        const auto [calls, survived] = test::fail_every_call([&] {
             auto made = backing.map(wanted);
             if (!made) {
                 test::check_fails(made, {errc::os_failure, ENOTRECOVERABLE});

@@ -30,8 +30,15 @@ struct can_commit : std::bool_constant<backing_can_commit<B>> {};
 template <class B>
 struct can_move_pages : std::bool_constant<backing_can_move_pages<B>> {};
 
+template <class B>
+struct can_discard : std::bool_constant<backing_can_discard<B>> {};
+
 template <template <class> class Has>
 using models_that = boost::mp11::mp_copy_if<test::backing_models, Has>;
+
+/// What is never executable says so.
+template <class B>
+inline constexpr bool may_be_executable = !requires { requires !B::is_executable; };
 
 /// A backing with a region of six pages that are there.
 template <class Backing>
@@ -69,6 +76,10 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(permissions_are_those_of_the_pages_asked_for, Back
     BOOST_TEST(it.memory.writable(it.where));
     for (const permissions allowed : {permissions::read, permissions::none,
                                       permissions::read_execute, permissions::read_write}) {
+        if (executable(allowed) && !may_be_executable<Backing>) {
+            BOOST_TEST(!allow(it.part(2, 2), allowed).has_value());
+            continue;
+        }
         BOOST_TEST(allow(it.part(2, 2), allowed).has_value());
         BOOST_TEST(it.memory.readable(it.part(2, 2)) == (allowed != permissions::none));
         BOOST_TEST(it.memory.writable(it.part(2, 2)) == writable(allowed));
@@ -175,43 +186,78 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(memory_is_there_once_it_is_committed, Backing,
     is_there({false, false, false, false, false, false});
 }
 
+/// What a place holds: told by the simulated space, or what the case itself wrote there.
+template <class Backing>
+std::uint64_t content_at(scene<Backing>& it, address at) {
+    if (const fake_space* const space = test::space_of(it.it))
+        return space->content_at(at);
+    return *reinterpret_cast<const volatile unsigned char*>(at);
+}
+/// Writes something that is not zero, where there is anything to write to.
+template <class Backing>
+void mark(scene<Backing>& it, address at, unsigned char sign) {
+    if (test::space_of(it.it) == nullptr)
+        *reinterpret_cast<volatile unsigned char*>(at) = sign;
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(what_is_committed_stays_as_it_is, Backing, models_that<can_commit>) {
     scene<Backing> it;
-    const fake_space* const space = test::space_of(it.it);
-    BOOST_TEST_REQUIRE(space != nullptr);
-    const auto before = space->content_at(it.where.base);
+    mark(it, it.where.base, 7);
+    const auto before = content_at(it, it.where.base);
     BOOST_TEST(it.backing.commit(it.region, it.where).has_value());
-    BOOST_TEST(space->content_at(it.where.base) == before);
+    BOOST_TEST(content_at(it, it.where.base) == before);
     BOOST_TEST(test::fail_nth(it.it, backing_call::decommit, 1));
     BOOST_TEST(!it.backing.decommit(it.region, it.where).has_value());
-    BOOST_TEST(space->content_at(it.where.base) == before);
+    BOOST_TEST(content_at(it, it.where.base) == before);
     BOOST_TEST(it.backing.decommit(it.region, it.where).has_value());
     BOOST_TEST(it.backing.commit(it.region, it.where).has_value());
-    BOOST_TEST(space->content_at(it.where.base) != before); // fresh, so nothing shows through
+    BOOST_TEST(content_at(it, it.where.base) != before); // fresh, so nothing shows through
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(pages_move_with_what_they_hold, Backing,
                               models_that<can_move_pages>) {
     scene<Backing> it;
-    const fake_space* const space = test::space_of(it.it);
-    BOOST_TEST_REQUIRE(space != nullptr);
     auto other = it.backing.map({.bytes = 6 * it.page}).value();
     const address target = it.backing.where(other).base + it.page;
-    const auto content = space->content_at(it.part(2, 1).base);
+    const range source = it.part(2, 2);
+    const address last = source.bytes - 1;
+    mark(it, source.base, 7);
+    mark(it, source.base + last, 9);
+    const auto first_byte = content_at(it, source.base);
+    const auto last_byte = content_at(it, source.base + last);
     const auto move = [&](range part, address place) {
         return it.backing.move_pages(it.region, part, other, place);
     };
-    BOOST_TEST(!move(it.part(2, 5), target).has_value());               // outside
-    BOOST_TEST(!move(it.part(2, 2), target + 4 * it.page).has_value()); // runs out
+    BOOST_TEST(!move(it.part(2, 5), target).has_value());        // outside
+    BOOST_TEST(!move(source, target + 4 * it.page).has_value()); // runs out
     BOOST_TEST(test::fail_nth(it.it, backing_call::move_pages, 1));
-    BOOST_TEST(!move(it.part(2, 2), target).has_value());
-    BOOST_TEST(space->content_at(it.part(2, 1).base) == content);
-    BOOST_TEST(move(it.part(2, 2), target).has_value());
-    BOOST_TEST(space->content_at(target) == content);
-    BOOST_TEST(space->content_at(target + 2 * it.page - 1) == content + 2 * it.page - 1);
-    BOOST_TEST((!it.memory.readable(it.part(2, 2)) && it.memory.writable({target, 2 * it.page})));
+    BOOST_TEST(!move(source, target).has_value());
+    BOOST_TEST(content_at(it, source.base) == first_byte);
+    BOOST_TEST(move(source, target).has_value());
+    BOOST_TEST(content_at(it, target) == first_byte);
+    BOOST_TEST(content_at(it, target + last) == last_byte);
+    BOOST_TEST((!it.memory.readable(source) && it.memory.writable({target, source.bytes})));
     BOOST_TEST((it.memory.writable(it.part(0, 2)) && it.memory.writable(it.part(4, 2))));
     BOOST_TEST(it.backing.unmap(other).has_value());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(what_is_discarded_is_fresh, Backing, models_that<can_discard>) {
+    scene<Backing> it;
+    const auto is_marked = [&](std::uint64_t page) {
+        const auto here = content_at(it, it.part(page, 1).base);
+        return test::space_of(it.it) == nullptr ? here != 0 : here <= 6 * it.page;
+    };
+    for (std::uint64_t page = 0; page != 6; ++page)
+        mark(it, it.part(page, 1).base, 7);
+    BOOST_TEST(test::fail_nth(it.it, backing_call::discard, 1));
+    BOOST_TEST(!it.backing.discard(it.region, it.part(1, 2)).has_value());
+    BOOST_TEST((is_marked(1) && is_marked(2)));
+    BOOST_TEST(!it.backing.discard(it.region, it.part(5, 2)).has_value());
+    BOOST_TEST(is_marked(5));
+    BOOST_TEST(it.backing.discard(it.region, it.part(1, 2)).has_value());
+    BOOST_TEST((is_marked(0) && !is_marked(1) && !is_marked(2) && is_marked(3)));
+    BOOST_TEST((it.memory.writable(it.where) && it.memory.readable(it.where)));
+    BOOST_TEST(it.backing.discard(it.region, {it.where.base, 0}).has_value());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

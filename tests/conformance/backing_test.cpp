@@ -28,7 +28,8 @@ template <class B>
 struct can_map_touchable : std::bool_constant<backing_can_map<B> && memory_may_be_touched<B>> {};
 template <class B>
 struct knows_more
-    : std::bool_constant<backing_knows_physical_addresses<B> || backing_knows_owners<B>> {};
+    : std::bool_constant<backing_can_adopt<B> &&
+                         (backing_knows_physical_addresses<B> || backing_knows_owners<B>)> {};
 
 template <template <class> class Has>
 using models_that = boost::mp11::mp_copy_if<test::backing_models, Has>;

@@ -5,19 +5,34 @@
 
 #include <palloc/backings/borrowed.hpp>
 #include <palloc/backings/carved.hpp>
+#include <palloc/backings/either.hpp>
 #include <palloc/backings/failing.hpp>
 #include <palloc/backings/fake.hpp>
+#include <palloc/backings/hugepage.hpp>
 #include <palloc/backings/limited.hpp>
+#include <palloc/backings/memfd.hpp>
 #include <palloc/backings/mmap.hpp>
+#include <palloc/backings/on_node.hpp>
+#include <palloc/backings/reserve.hpp>
+#include <palloc/backings/secret.hpp>
 
 #include <cstdint>
 #include <tuple>
 
 #include "support/bump_parent.hpp"
+#include "support/skip.hpp"
 
 namespace palloc::test {
 
+using memfd_or_mmap = either<memfd, mmap_backing>;
+
 using backing_models = std::tuple<mmap_backing,          //
+                                  memfd_or_mmap,         //
+                                  memfd,                 //
+                                  reserve,               //
+                                  hugepage,              //
+                                  secret,                //
+                                  on_node<mmap_backing>, //
                                   borrowed,              //
                                   borrowed_touchable,    //
                                   fake,                  //
@@ -32,6 +47,23 @@ using backing_models = std::tuple<mmap_backing,          //
 template <class Backing>
 struct rig {
     Backing backing{};
+};
+/// @brief Where there is not enough secret memory the case is skipped.
+template <>
+struct rig<secret> {
+    rig() {
+        constexpr std::uint64_t plenty = std::uint64_t{256} << 20;
+        auto probe = backing.map({.bytes = 1});
+        if (!probe || backing.lockable_bytes().value_or(0) < plenty)
+            skip("no secret memory, or RLIMIT_MEMLOCK is too low");
+        (void)backing.unmap(*probe);
+    }
+    secret backing{};
+};
+template <class Inner>
+struct rig<on_node<Inner>> {
+    rig<Inner> inner{};
+    on_node<Inner> backing{inner.backing, numa_node{0}};
 };
 template <bool Commits>
 struct rig<basic_fake<Commits>> {

@@ -5,6 +5,7 @@
 #include <palloc/bitmaps/atomic.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/flat.hpp>
+#include <palloc/bitmaps/hinted.hpp>
 #include <palloc/bitmaps/indexed.hpp>
 
 #include <tuple>
@@ -13,9 +14,11 @@ namespace palloc::test {
 
 using bitmap_models = std::tuple< //
     flat,                         //
+    hinted,                       //
     indexed,                      //
     atomic,                       //
     boundary<flat>,               //
+    boundary<hinted>,             //
     boundary<indexed>,            //
     boundary<atomic>              //
     >;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <palloc/concepts/chunk_bitmap.hpp>
+#include <palloc/metadata/guarded_metadata.hpp>
 #include <palloc/metadata/mapped_metadata.hpp>
 #include <palloc/metadata/metadata_arena.hpp>
 
@@ -14,6 +15,7 @@
 namespace palloc::test {
 
 using metadata_models = std::tuple<mapped_metadata, //
+                                   guarded_metadata, //
                                    metadata_arena>;
 
 /// @brief `metadata_rig<S>().provider` is an S with a megabyte or more to give.

@@ -28,6 +28,7 @@ using pool_models = std::tuple<
     pool_rig<order_granule, failing<borrowed>, indexed, fixed>,
     pool_rig<static_granule<64>, fake, boundary<atomic>, shared_any>,
     pool_rig<static_granule<64>, fake, flat, first_fit, closes_areas>,
+    pool_rig<static_granule<64>, fake, boundary<hinted>, first_fit, write_xor_execute, statistics>,
     pool_rig<order_granule, limited<fake>, boundary<indexed>, best_fit, one_permission_an_area>,
     pool_rig<sized_granule, fake_demand_paged, indexed, random_fit, unprotected, statistics>,
     pool_rig<static_granule<64>, limited<mmap_backing>, boundary<atomic>, first_fit>,

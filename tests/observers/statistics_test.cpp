@@ -73,7 +73,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(failures_are_told_apart_by_cause, Statistics, both
     for (int i = 0; i < 2; ++i)
         counted.on(refused(event::shortage::fragmented));
     counted.on(refused(event::shortage::none));
-    for (const kind other : {kind::add_chunk, kind::remove_chunk, kind::protect})
+    for (const kind other : {kind::add_chunk, kind::remove_chunk, kind::protect, kind::discard})
         counted.on({.what = other, .where = {0, 4096}});
     BOOST_TEST(counted.failures_full() == 3);
     BOOST_TEST(counted.failures_fragmented() == 2);

@@ -20,6 +20,10 @@ template class pool<a::granularity, a::page_moving_backing, a::bitmap_that_knows
                     a::algorithm, a::protection>;
 template class pool<a::granularity, a::mapping_backing, a::bitmap_that_claims_lowest, a::algorithm,
                     a::protection>;
+template class pool<a::granularity, a::discarding_backing, a::chunk_bitmap, a::algorithm,
+                    a::protection>;
+template class pool<a::granularity, a::discarding_backing, a::concurrent_bitmap,
+                    a::concurrent_algorithm, a::stateless_protection>;
 template class pool<a::granularity, a::concurrent_backing, a::concurrent_bitmap,
                     a::concurrent_algorithm, a::stateless_protection, a::concurrent_observer>;
 

@@ -61,6 +61,7 @@ struct rich_backing : a::page_moving_backing {
     [[nodiscard]] result<address> physical(const region&, address) const noexcept;
     [[nodiscard]] void* owner(const region&) const noexcept;
     result<void> protect(region&, range, permissions) noexcept;
+    [[nodiscard]] fork_treatment in_child() const noexcept;
     result<address> open_alias(region&) noexcept;
     result<void> close_alias(region&) noexcept;
     result<void> replace_view(region&, permissions) noexcept;
@@ -81,6 +82,8 @@ PALLOC_ASKS_FOR(backing_has_two_views, rich_backing, result<void>,
                 replace_view(region&, permissions))
 PALLOC_ASKS_FOR(backing_can_seal, rich_backing, result<void>, seal(region&))
 PALLOC_ASKS_FOR(backing_can_seal, rich_backing, result<address>, open_alias(region&))
+PALLOC_ASKS_FOR_CONST(backing_states_fork_treatment, rich_backing, fork_treatment, in_child())
+PALLOC_ASKS_FOR(backing_can_discard, a::discarding_backing, result<void>, discard(region&, range))
 PALLOC_ASKS_FOR(backing_can_commit, a::committing_backing, result<void>, commit(region&, range))
 PALLOC_ASKS_FOR(backing_can_commit, a::committing_backing, result<void>, decommit(region&, range))
 PALLOC_ASKS_FOR(backing_can_move_pages, a::page_moving_backing, result<void>,

@@ -19,6 +19,7 @@
 #include "models/backings.hpp"
 #include "models/granularities.hpp"
 #include "models/observers.hpp"
+#include "models/protections.hpp"
 
 namespace palloc::test {
 
@@ -36,10 +37,10 @@ class pool_rig {
 
     /// @param options  but that mistakes go to `mistakes`.
     explicit pool_rig(pool_options options = {})
-        : pool_(std::make_unique<pool_type>((options.on_misuse = mistakes.policy(), options),
-                                            make_granularity<Granule>(), std::move(beneath.backing),
-                                            make_algorithm<Algorithm>(), Protection{},
-                                            make_observer<Observers>()...)) {}
+        : pool_(std::make_unique<pool_type>(
+              (options.on_misuse = mistakes.policy(), options), make_granularity<Granule>(),
+              std::move(beneath.backing), make_algorithm<Algorithm>(),
+              make_protection<Protection>(), make_observer<Observers>()...)) {}
     pool_rig(const pool_rig&) = delete;
     pool_rig& operator=(const pool_rig&) = delete;
 

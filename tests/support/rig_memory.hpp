@@ -51,6 +51,41 @@ template <class Rig>
         return nullptr;
 }
 
+/// @brief A system call without which a real backing cannot do a call.
+[[nodiscard]] constexpr os::call system_call_of(backing_call kind) {
+    switch (kind) {
+    case backing_call::map:
+    case backing_call::open_alias:
+    case backing_call::replace_view:
+    case backing_call::decommit:
+    case backing_call::open_part:
+        return os::call::map;
+    case backing_call::unmap:
+    case backing_call::close_alias:
+    case backing_call::close_part:
+        return os::call::unmap;
+    case backing_call::protect:
+    case backing_call::commit:
+        return os::call::protect;
+    case backing_call::seal:
+        return os::call::add_seals;
+    case backing_call::move_pages:
+        return os::call::remap;
+    case backing_call::make_permanent:
+        return os::call::seal;
+    case backing_call::store:
+        return os::call::write;
+    case backing_call::lock:
+    case backing_call::unlock:
+        return os::call::key_protect;
+    case backing_call::discard: // of advise and fallocate, whichever
+    case backing_call::adopt:
+    case backing_call::any:
+        break;
+    }
+    return os::call::any;
+}
+
 /// @brief Makes the `n`th call from now on fail (0: none). Answers false where none ever fails.
 template <class Rig>
 bool fail_nth(Rig& it, backing_call kind, std::uint64_t n) {
@@ -66,10 +101,7 @@ bool fail_nth(Rig& it, backing_call kind, std::uint64_t n) {
     }
     if constexpr (memory_may_be_touched<decltype(it.backing)> &&
                   backing_can_map<decltype(it.backing)>) {
-        const auto call = kind == backing_call::map     ? os::call::map
-                          : kind == backing_call::unmap ? os::call::unmap
-                                                        : os::call::protect;
-        os::fail_nth(call, n, ENOTRECOVERABLE);
+        os::fail_nth(system_call_of(kind), n, ENOTRECOVERABLE);
         return true;
     }
     return false;

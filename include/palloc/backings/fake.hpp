@@ -27,6 +27,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -58,6 +59,7 @@ class basic_fake {
         adoption given_;
         address alias_ = 0; ///< 0: none
         bool sealed_ = false;
+        bool permanent_ = false;
     };
 
     explicit basic_fake(fake_space& space) noexcept : space_(&space) {}
@@ -99,8 +101,11 @@ class basic_fake {
     }
 
     /// @brief Ends the region and its alias.
+    /// @par Errors EPERM where permanent; as scripted
     [[nodiscard]] result<void> unmap(region& it) noexcept {
         return called(backing_call::unmap, where(it), [&]() -> result<void> {
+            if (it.permanent_)
+                return fail(errc::os_failure, EPERM);
             each_view(it, where(it), [](std::uint64_t, state& s) { s = {}; });
             it = region({});
             return {};
@@ -173,6 +178,74 @@ class basic_fake {
         });
     }
 
+    /// @brief No call will change the main view again.
+    /// @par Errors as scripted
+    [[nodiscard]] result<void> make_permanent(region& it) noexcept {
+        return called(backing_call::make_permanent, where(it), [&]() -> result<void> {
+            it.permanent_ = true;
+            return {};
+        });
+    }
+
+    /// @brief Opens a writable view of a part elsewhere.
+    /// @par Errors `bad_argument` outside the region; EPERM where sealed; `out_of_memory`; as
+    /// scripted
+    [[nodiscard]] result<address> open_part(region& it, range part) noexcept {
+        return called(backing_call::open_part, part, [&]() -> result<address> {
+            if (!where(it).contains(part))
+                return fail(errc::bad_argument);
+            if (it.sealed_)
+                return fail(errc::os_failure, EPERM);
+            const auto base = space_->place(part.bytes, page_bytes(), anywhere);
+            if (!base)
+                return fail(errc::out_of_memory);
+            for (const auto& [offset, bytes, content] : contents(part))
+                space_->set({*base + offset, bytes}, {true, permissions::read_write, content});
+            return *base;
+        });
+    }
+    /// @brief Closes it.
+    /// @par Errors as scripted
+    [[nodiscard]] result<void> close_part(region&, range opened) noexcept {
+        return called(backing_call::close_part, opened, [&]() -> result<void> {
+            space_->set(opened, {});
+            return {};
+        });
+    }
+    /// @brief Gives bytes new contents.
+    /// @par Errors `bad_argument` outside the region; EPERM where sealed; as scripted
+    [[nodiscard]] result<void> store(region& it, address place,
+                                     std::span<const std::byte> bytes) noexcept {
+        const range part{place, bytes.size()};
+        return called(backing_call::store, part, [&]() -> result<void> {
+            if (!where(it).contains(part))
+                return fail(errc::bad_argument);
+            if (it.sealed_)
+                return fail(errc::os_failure, EPERM);
+            const std::uint64_t content = space_->fresh(part.bytes);
+            each_view(it, part,
+                      [&](std::uint64_t offset, state& s) { s.content = content + offset; });
+            return {};
+        });
+    }
+
+    /// @brief Puts a view under a key.
+    /// @par Errors `bad_argument` where there is no such view; EPERM where permanent; as scripted
+    [[nodiscard]] result<void> lock(region& it, view which) noexcept {
+        return called(backing_call::lock, where(it),
+                      [&] { return put_under(it, which, which == view::main ? 1 : 2); });
+    }
+    [[nodiscard]] result<void> unlock(region& it, view which) noexcept {
+        return called(backing_call::unlock, where(it), [&] { return put_under(it, which, 0); });
+    }
+    /// @brief Whoever asks may store from now on, until the lock is closed.
+    [[nodiscard]] bool open_lock(region&, view which) noexcept {
+        return !space_->opened_[which == view::main ? 1 : 2].exchange(true);
+    }
+    void close_lock(region&, view which) noexcept {
+        space_->opened_[which == view::main ? 1 : 2] = false;
+    }
+
     /// @brief Makes bytes touchable. What is committed already stays as it is.
     /// @par Errors `bad_argument` outside the region; as scripted
     [[nodiscard]] result<void> commit(region& it, range part) noexcept
@@ -198,6 +271,22 @@ class basic_fake {
             if (!where(it).contains(part))
                 return fail(errc::bad_argument);
             each_view(it, part, [](std::uint64_t, state& s) { s.content = 0; });
+            return {};
+        });
+    }
+    /// @brief Gives contents up, and has fresh ones at once wherever there were any.
+    /// @par Errors `bad_argument` outside the region; EPERM where sealed; as scripted
+    [[nodiscard]] result<void> discard(region& it, range part) noexcept {
+        return called(backing_call::discard, part, [&]() -> result<void> {
+            if (!where(it).contains(part))
+                return fail(errc::bad_argument);
+            if (it.sealed_)
+                return fail(errc::os_failure, EPERM);
+            const std::uint64_t content = space_->fresh(part.bytes);
+            each_view(it, part, [&](std::uint64_t offset, state& s) {
+                if (s.content != 0)
+                    s.content = content + offset;
+            });
             return {};
         });
     }
@@ -245,9 +334,19 @@ class basic_fake {
     }
 
     [[nodiscard]] result<void> allow(const region& it, range part, permissions allowed) noexcept {
-        if (it.sealed_ && writable(allowed))
+        if (it.permanent_ || (it.sealed_ && writable(allowed)))
             return fail(errc::os_failure, EPERM);
         space_->change(part, [&](std::uint64_t, state& s) { s.allowed = allowed; });
+        return {};
+    }
+
+    [[nodiscard]] result<void> put_under(const region& it, view which, std::uint8_t key) noexcept {
+        if (it.permanent_ && which == view::main)
+            return fail(errc::os_failure, EPERM);
+        const address base = which == view::main ? where(it).base : it.alias_;
+        if (base == 0)
+            return fail(errc::bad_argument);
+        space_->change({base, where(it).bytes}, [&](std::uint64_t, state& s) { s.key = key; });
         return {};
     }
 
@@ -279,6 +378,9 @@ using fake_demand_paged = basic_fake<false>;
 static_assert(backing_can_map<fake> && backing_can_adopt<fake> && backing_can_seal<fake>);
 static_assert(backing_knows_physical_addresses<fake> && backing_knows_owners<fake>);
 static_assert(backing_can_change_permissions<fake> && backing_can_move_pages<fake>);
+static_assert(backing_can_make_permanent<fake> && backing_can_open_parts<fake>);
+static_assert(backing_can_store<fake> && backing_has_keys<fake>);
+static_assert(backing_can_discard<fake> && !backing_states_fork_treatment<fake>);
 static_assert(!backing_can_commit<fake_demand_paged> && !memory_may_be_touched<fake>);
 
 } // namespace palloc::inline v0

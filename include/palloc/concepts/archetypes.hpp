@@ -101,6 +101,9 @@ struct adopting_backing : backing_provider {
     struct adoption : move_only {};
     result<region> adopt(adoption given) noexcept;
 };
+struct discarding_backing : mapping_backing {
+    result<void> discard(region& mapped, range part) noexcept;
+};
 struct committing_backing : mapping_backing {
     result<void> commit(region& mapped, range part) noexcept;
     result<void> decommit(region& mapped, range part) noexcept;

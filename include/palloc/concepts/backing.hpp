@@ -19,6 +19,7 @@
 #pragma once
 
 #include <palloc/core/error.hpp>
+#include <palloc/core/fork_treatment.hpp>
 #include <palloc/core/numa_node.hpp>
 #include <palloc/core/permissions.hpp>
 #include <palloc/core/range.hpp>
@@ -26,6 +27,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
 
 namespace palloc::inline v0 {
@@ -94,11 +96,69 @@ concept backing_has_two_views =
         { b.replace_view(region, allowed) } noexcept -> std::same_as<result<void>>;
     };
 
+/// @brief The same for some pages only. This is another mapping, not another permission of the old
+/// one, so that systems allow it which forbid to make memory executable that was writable.
+template <class B>
+concept backing_replaces_parts_of_views =
+    backing_has_two_views<B> &&
+    requires(B& b, typename B::region& region, range part, permissions allowed) {
+        { b.replace_view(region, part, allowed) } noexcept -> std::same_as<result<void>>;
+    };
+
+/// @brief Can see to it that nobody writes but through the views that there are.
+template <class B>
+concept backing_can_forbid_writers =
+    backing_has_two_views<B> && requires(B& b, typename B::region& region) {
+        { b.forbid_other_writers(region) } noexcept -> std::same_as<result<void>>;
+    };
+
 /// @brief Makes it impossible, for good, that the memory is written again.
 template <class B>
 concept backing_can_seal = backing_has_two_views<B> && requires(B& b, typename B::region& region) {
     { b.seal(region) } noexcept -> std::same_as<result<void>>;
 };
+
+/// @brief Lets nobody unmap, replace or change a mapping before the process ends.
+template <class B>
+concept backing_can_make_permanent =
+    backing_provider<B> && requires(B& b, typename B::region& region) {
+        { b.make_permanent(region) } noexcept -> std::same_as<result<void>>;
+    };
+
+/// @brief Shows a part of a region at addresses of its own, to be written there for a while. Any
+/// number of such views may be open, and any thread may open one.
+template <class B>
+concept backing_can_open_parts =
+    backing_provider<B> && requires(B& b, typename B::region& region, range part) {
+        { b.open_part(region, part) } noexcept -> std::same_as<result<address>>;
+        { b.close_part(region, part) } noexcept -> std::same_as<result<void>>;
+    };
+
+/// @brief Writes bytes into a region while no view of it is writable.
+template <class B>
+concept backing_can_store =
+    backing_provider<B> &&
+    requires(B& b, typename B::region& region, address place, std::span<const std::byte> bytes) {
+        { b.store(region, place, bytes) } noexcept -> std::same_as<result<void>>;
+    };
+
+/// @brief One of the views that a region has.
+enum class view : std::uint8_t { main, alias };
+
+/// @brief Puts a view under a protection key: it stays mapped, but only a thread that has opened
+/// the lock stores through it. Loads through the main view need no open lock.
+///
+/// `lock` and `unlock` change the view; `open_lock` answers whether the lock was closed for this
+/// thread. Threads start with the rights of the one that starts them. What a machine without keys
+/// answers to `lock` is an error.
+template <class B>
+concept backing_has_keys =
+    backing_provider<B> && requires(B& b, typename B::region& region, view which) {
+        { b.lock(region, which) } noexcept -> std::same_as<result<void>>;
+        { b.unlock(region, which) } noexcept -> std::same_as<result<void>>;
+        { b.open_lock(region, which) } noexcept -> std::same_as<bool>;
+        { b.close_lock(region, which) } noexcept -> std::same_as<void>;
+    };
 
 /// @brief Address space first, pages later: the pool commits what it hands out, and decommits what
 /// it gets back. Absence means that pages come on demand.
@@ -116,6 +176,19 @@ concept backing_can_move_pages =
     requires(B& b, typename B::region& from, range part, typename B::region& to, address place) {
         { b.move_pages(from, part, to, place) } noexcept -> std::same_as<result<void>>;
     };
+
+/// @brief Gives the memory behind pages back to the system. They stay usable, and read as zero.
+template <class B>
+concept backing_can_discard =
+    backing_provider<B> && requires(B& b, typename B::region& region, range part) {
+        { b.discard(region, part) } noexcept -> std::same_as<result<void>>;
+    };
+
+/// @brief Says, and sees to it, what a child of fork finds of its memory.
+template <class B>
+concept backing_states_fork_treatment = backing_provider<B> && requires(const B& b) {
+    { b.in_child() } noexcept -> std::same_as<fork_treatment>;
+};
 
 /// @brief Its per-block calls (commit, decommit) may come from several threads at once.
 template <class B>

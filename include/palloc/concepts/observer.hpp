@@ -29,6 +29,8 @@ struct event {
         remove_chunk, ///< a chunk was removed: `where`
         protect,      ///< a chunk was protected: `where`
         reset,        ///< every block was dropped
+        discard,      ///< the memory behind free granules went back to the system: `where`
+        open_window,  ///< `where` may be written; `asked`: permission changes that this takes
     };
     /// @brief Why there was no room.
     enum class shortage : std::uint8_t {

@@ -60,6 +60,15 @@ class chunk_table {
         return found;
     }
 
+    /// @brief The same without taking note of the answer, so that nothing is written.
+    [[nodiscard]] Chunk* peek(address place) const noexcept {
+        table_block* const b = block();
+        if (b == nullptr)
+            return nullptr;
+        Chunk* const found = b->recent(place).load(std::memory_order_acquire);
+        return found != nullptr && found->where.contains(place) ? found : search(place);
+    }
+
     /// @brief Bytes of all chunks together.
     [[nodiscard]] std::uint64_t bytes() const noexcept {
         return bytes_.load(std::memory_order_relaxed);
@@ -181,13 +190,36 @@ class chunk_table {
         open(chunk);
     }
 
-    /// @brief Takes out the chunks of which `is_doomed` says so; the newest is asked first, younger
-    /// ones move up. `retire` gets each of them when nothing here refers to it any more.
+    /// @brief Makes a table whole again in a child of fork, where a thread of the parent was in the
+    /// middle of a change: `made` says what there is.
+    void repair() noexcept {
+        if (sequence_.load() % 2 == 0)
+            return;
+        table_block* const b = block();
+        const std::size_t count = size();
+        std::uint64_t bytes = 0;
+        for (std::size_t i = 0; i != count; ++i) {
+            Chunk* const chunk = b->made(i).load(std::memory_order_relaxed);
+            bytes += chunk->where.bytes;
+            std::size_t at = i;
+            for (; at != 0; --at) {
+                Chunk* const left = b->sorted(at - 1).load(std::memory_order_relaxed);
+                if (left->where.base < chunk->where.base)
+                    break;
+                b->sorted(at).store(left, std::memory_order_relaxed);
+            }
+            b->sorted(at).store(chunk, std::memory_order_relaxed);
+            open(*chunk);
+        }
+        bytes_.store(bytes, std::memory_order_relaxed);
+        sequence_.store(sequence_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    }
+
+    /// @brief Alone. Takes out the chunks of which `is_doomed` says so; the newest is asked first,
+    /// younger ones move up. `retire` gets each of them when nothing here refers to it any more.
     /// @par Complexity  O(chunks)
     template <class IsDoomed, class Retire>
-    void remove_if(IsDoomed&& is_doomed, Retire&& retire) noexcept
-        requires(!Shared)
-    {
+    void remove_if(IsDoomed&& is_doomed, Retire&& retire) noexcept {
         constexpr std::size_t doomed = ~std::size_t{0};
         table_block* const b = block();
         const std::size_t count = size();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief The blocks of a pool: how they are given back, resized, found, and protected.
+/// @brief The blocks of a pool: how they are given back, resized and found.
 ///
 /// The part of the pool between its chunks and the path of a request. Not used by itself.
 #pragma once
@@ -8,7 +8,7 @@
 #include <palloc/core/error.hpp>
 #include <palloc/core/placement.hpp>
 #include <palloc/core/range.hpp>
-#include <palloc/detail/pool_chunks.hpp>
+#include <palloc/detail/pool_areas.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -19,8 +19,8 @@ namespace palloc::inline v0::detail {
 
 template <granularity Granule, backing_provider Backing, chunk_bitmap Bitmap,
           protection_for<Backing> Protection, pool_observer... Observers>
-class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Observers...> {
-    using base = pool_chunks<Granule, Backing, Bitmap, Protection, Observers...>;
+class pool_blocks : public pool_areas<Granule, Backing, Bitmap, Protection, Observers...> {
+    using base = pool_areas<Granule, Backing, Bitmap, Protection, Observers...>;
 
   public:
     using base::is_concurrent;
@@ -107,36 +107,53 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
         notify({.what = event::kind::reset});
     }
 
-    /// @brief Protects every chunk. Answers the weakest strength achieved.
-    /// @par Errors  the policy's, at the first chunk that failed; older chunks are not protected
-    /// then.
-    [[nodiscard]] result<strength> protect() noexcept
-        requires protection_can_close<Protection, Backing>
-    {
-        strength weakest = strength::write_xor_execute;
-        for (std::size_t i = table_.size(); i-- != 0;) {
-            chunk& c = table_[i];
-            const auto got = protection_.protect(backing_, c.source, c.state);
-            if (!got)
-                return got;
-            weakest = *got < weakest ? *got : weakest;
-            notify({.what = event::kind::protect, .where = c.where});
-        }
-        return weakest;
+    /// @brief What `f(protection, backing, region, state)` answers for the chunk that contains
+    /// `place`: what a protection can do beyond its concept.
+    /// @par Errors  `not_ours`, those of `f`
+    template <class F>
+    [[nodiscard]] auto with_area(address place, F&& f) noexcept
+        -> decltype(f(std::declval<Protection&>(), std::declval<Backing&>(),
+                      std::declval<typename Backing::region&>(),
+                      std::declval<typename Protection::area_state&>())) {
+        chunk* const c = table_.find(place);
+        if (c == nullptr) [[unlikely]]
+            return fail(errc::not_ours);
+        return f(protection_, backing_, c->source, c->state);
     }
 
-    /// @brief A scoped write window onto part of a chunk.
-    /// @par Errors  `not_ours`, `past_the_end`, the policy's
-    [[nodiscard]] auto open_window(range part) noexcept
-        requires protection_opens_windows<Protection, Backing>
+    /// @brief Gives the chunk that contains `place` back, if no block lives there and `may_go`.
+    /// Answers whether.
+    /// @par Complexity  O(chunks)
+    template <std::predicate<const chunk&> MayGo>
+    bool release_empty_chunk_if(address place, MayGo&& may_go) noexcept
+        requires(!is_concurrent)
     {
-        using window = typename Protection::window;
-        chunk* const c = table_.find(part.base);
+        chunk* const gone = table_.find(place);
+        if (gone == nullptr || !base::is_empty(*gone) || !reusable(*gone) || !may_go(*gone))
+            return false;
+        this->spare_ = this->spare_ == gone ? nullptr : this->spare_;
+        table_.remove_if([gone](chunk& c) { return &c == gone; },
+                         [this](chunk& c) { this->retire(c); });
+        front_ = table_.newest_open(table_.size());
+        return true;
+    }
+
+    /// @brief Tells the observers of what was done in `with_area`.
+    void tell(const event& happened) noexcept { notify(happened); }
+
+    /// @brief The block that `place` lies in.
+    /// @par Errors  `not_ours`, `not_a_block`: the place is free
+    /// @par Complexity  that of `find`, and O(block / 64)
+    [[nodiscard]] result<range> block_around(address place) const noexcept
+        requires bitmap_knows_blocks<Bitmap>
+    {
+        const chunk* const c = table_.find(place);
         if (c == nullptr)
-            return result<window>(fail(errc::not_ours));
-        if (!c->where.contains(part))
-            return result<window>(fail(errc::past_the_end));
-        return protection_.open_window(backing_, c->source, c->state, part);
+            return fail(errc::not_ours);
+        const auto run = c->map.block_at(granule_.index(place - c->where.base));
+        if (!run)
+            return fail(errc::not_a_block);
+        return bytes_of(*c, *run);
     }
 
     /// @brief Bytes that a block of `bytes` bytes may use; 2^64 - 1 where that would overflow.
@@ -165,6 +182,20 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
     using base::table_;
 
     ~pool_blocks() = default;
+
+    [[nodiscard]] bool release(chunk& c, granule_run run) noexcept {
+        if constexpr (bitmap_knows_blocks<Bitmap>)
+            return c.map.release_block(run.first) == run.count;
+        else
+            return c.map.release(run) == 0;
+    }
+
+    void make_open(chunk& c) noexcept {
+        table_.open(c);
+        if constexpr (!is_concurrent)
+            if (front_ == nullptr || front_->index < c.index)
+                front_ = &c;
+    }
 
   private:
     /// What is wrong with giving `run`, which the caller says begins at `block`, back.
@@ -223,20 +254,6 @@ class pool_blocks : public pool_chunks<Granule, Backing, Bitmap, Protection, Obs
     void decommit([[maybe_unused]] chunk& c, [[maybe_unused]] granule_run run) noexcept {
         if constexpr (backing_can_commit<Backing>)
             (void)backing_.decommit(c.source, bytes_of(c, run));
-    }
-
-    [[nodiscard]] bool release(chunk& c, granule_run run) noexcept {
-        if constexpr (bitmap_knows_blocks<Bitmap>)
-            return c.map.release_block(run.first) == run.count;
-        else
-            return c.map.release(run) == 0;
-    }
-
-    void make_open(chunk& c) noexcept {
-        table_.open(c);
-        if constexpr (!is_concurrent)
-            if (front_ == nullptr || front_->index < c.index)
-                front_ = &c;
     }
 
     result<void> lengthen(chunk& c, granule_run run, std::size_t count) noexcept {

@@ -14,9 +14,9 @@
 #include <palloc/core/error.hpp>
 #include <palloc/core/placement.hpp>
 #include <palloc/core/range.hpp>
+#include <palloc/core/spin_lock.hpp>
 #include <palloc/detail/alignment.hpp>
 #include <palloc/detail/chunk_table.hpp>
-#include <palloc/detail/spin_lock.hpp>
 #include <palloc/pool_options.hpp>
 
 #include <atomic>
@@ -49,6 +49,7 @@ class pool_chunks {
         std::size_t index = 0; ///< in order of creation
         region source;
         std::byte* storage;
+        std::atomic<bool> drained = false; ///< out of use: all its granules are claimed by the pool
         [[no_unique_address]] typename Protection::area_state state{};
     };
 
@@ -66,7 +67,7 @@ class pool_chunks {
         const attributes& wished = {}) noexcept(std::is_nothrow_move_constructible_v<adoption>)
         requires backing_can_adopt<Backing>
     {
-        const locked_if<is_concurrent> lock(growing_);
+        const auto lock = growth_lock();
         auto adopted = backing_.adopt(std::move(given));
         if (!adopted)
             return tl::unexpected(adopted.error());
@@ -74,13 +75,14 @@ class pool_chunks {
         return added.map([](const chunk* fresh) { return fresh->where; });
     }
 
-    /// @brief Maps a chunk of at least `bytes` bytes, as the newest.
+    /// @brief Maps a chunk of at least `bytes` bytes, inside `within`, as the newest.
     /// @par Errors  `over_limit`, those of the backing and the metadata provider; nothing changed.
-    [[nodiscard]] result<range> grow(std::uint64_t bytes, const attributes& wished = {}) noexcept
+    [[nodiscard]] result<range> grow(std::uint64_t bytes, const attributes& wished = {},
+                                     range within = anywhere) noexcept
         requires backing_can_map<Backing>
     {
-        const locked_if<is_concurrent> lock(growing_);
-        const auto grown = map_chunk(bytes, bytes, 1, anywhere, wished);
+        const auto lock = growth_lock();
+        const auto grown = map_chunk(bytes, bytes, 1, within, wished);
         return grown.map([](const chunk* fresh) { return fresh->where; });
     }
 
@@ -90,31 +92,20 @@ class pool_chunks {
     std::uint64_t release_empty_chunks(std::size_t keep = 0) noexcept
         requires(!is_concurrent)
     {
-        const std::uint64_t before = mapped_bytes();
         emptied_ = 0;
         spare_ = nullptr;
-        table_.remove_if(
-            [&](chunk& c) {
-                if (!is_empty(c) || !reusable(c))
-                    return false;
-                if (keep == 0)
-                    return true;
-                --keep;
-                spare_ = &c;
+        return remove_chunks([&](chunk& c) {
+            if (!is_empty(c) || !reusable(c))
                 return false;
-            },
-            [this](chunk& c) { retire(c); });
-        front_ = table_.newest_open(table_.size());
-        return before - mapped_bytes();
+            if (keep == 0)
+                return true;
+            --keep;
+            spare_ = &c;
+            return false;
+        });
     }
 
     // ---------------------------------------------------------------- queries
-
-    /// @brief What holds for the chunk that contains `place`; `none` elsewhere.
-    [[nodiscard]] strength achieved(address place) const noexcept {
-        const chunk* const c = table_.find(place);
-        return c == nullptr ? strength::none : protection_.achieved(c->state);
-    }
 
     /// @brief Whether a chunk contains the byte at `place`. As `find`: O(1) to O(log chunks).
     [[nodiscard]] bool owns(address place) const noexcept { return table_.find(place) != nullptr; }
@@ -130,8 +121,7 @@ class pool_chunks {
         return sum([this](const chunk& c) { return granule_.offset(c.map.free_count()); });
     }
     [[nodiscard]] std::uint64_t used_bytes() const noexcept {
-        return sum(
-            [this](const chunk& c) { return granule_.offset(c.map.size() - c.map.free_count()); });
+        return sum([this](const chunk& c) { return used_bytes_of(c); });
     }
     /// @brief Bytes of all chunks, tails that hold no whole granule included.
     [[nodiscard]] std::uint64_t mapped_bytes() const noexcept { return table_.bytes(); }
@@ -156,6 +146,8 @@ class pool_chunks {
     }
 
     [[nodiscard]] std::size_t chunk_count() const noexcept { return table_.size(); }
+    /// @brief How many of them are out of use, see `drain_empty_chunks`.
+    [[nodiscard]] std::size_t drained_chunks() const noexcept { return drained_chunks_.load(); }
 
     /// @brief The i-th chunk in order of creation.
     [[nodiscard]] const chunk& chunk_at(std::size_t i) const noexcept { return table_[i]; }
@@ -190,14 +182,18 @@ class pool_chunks {
           protection_(std::move(protection)), observers_(std::move(observers)), options_(options) {}
 
     ~pool_chunks() {
-        const std::uint64_t live = sum([this](const chunk& c) {
-            return reusable(c) ? granule_.offset(c.map.size() - c.map.free_count()) : 0;
-        });
+        const std::uint64_t live =
+            sum([this](const chunk& c) { return reusable(c) ? used_bytes_of(c) : 0; });
         if (live != 0)
             (void)report(errc::outstanding, {0, live});
         for (std::size_t i = table_.size(); i-- != 0;)
             retire(table_[i]);
         table_.release(options_.metadata);
+    }
+
+    /// Nobody else adds chunks while it is held.
+    [[nodiscard]] locked_if<is_concurrent> growth_lock() noexcept {
+        return locked_if<is_concurrent>(growing_, [this] { table_.repair(); });
     }
 
     [[nodiscard]] std::uint64_t cap_left_bytes() const noexcept {
@@ -290,11 +286,21 @@ class pool_chunks {
             (void)release_empty_chunks(1);
     }
 
+    /// Alone. Answers the bytes of the chunks of which `is_doomed` says so.
+    template <class IsDoomed>
+    std::uint64_t remove_chunks(IsDoomed&& is_doomed) noexcept {
+        const std::uint64_t before = mapped_bytes();
+        table_.remove_if(is_doomed, [this](chunk& c) { retire(c); });
+        front_ = table_.newest_open(table_.size());
+        return before - mapped_bytes();
+    }
+
     /// Gives the memory and the books of a chunk back; the table is the caller's business.
     void retire(chunk& c) noexcept {
         notify({.what = event::kind::remove_chunk, .where = c.where});
         (void)protection_.close_area(backing_, c.source, c.state);
-        (void)backing_.unmap(c.source);
+        if (!backing_.unmap(c.source)) // what is not gone yet can be unmapped again
+            (void)backing_.unmap(c.source);
         give_back_books(c);
     }
 
@@ -346,6 +352,11 @@ class pool_chunks {
     [[nodiscard]] range bytes_of(const chunk& c, granule_run run) const noexcept {
         return {c.where.base + granule_.offset(run.first), granule_.offset(run.count)};
     }
+    [[nodiscard]] std::uint64_t used_bytes_of(const chunk& c) const noexcept {
+        return c.drained.load(std::memory_order_relaxed)
+                   ? 0
+                   : granule_.offset(c.map.size() - c.map.free_count());
+    }
     [[nodiscard]] static bool is_empty(const chunk& c) noexcept {
         return c.map.free_count() == c.map.size();
     }
@@ -376,6 +387,7 @@ class pool_chunks {
     [[no_unique_address]] std::tuple<Observers...> observers_;
     pool_options options_;
     spin_lock growing_;
+    std::atomic<std::size_t> drained_chunks_{0};
     std::atomic<std::uint64_t> misuses_{0};
 };
 

@@ -10,18 +10,27 @@
 
 #include <palloc/concepts/metadata.hpp>
 #include <palloc/core/error.hpp>
+#include <palloc/core/numa_node.hpp>
+#include <palloc/core/spin_lock.hpp>
 
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 namespace palloc::inline v0 {
 
 /// @brief Takes storage from the operating system.
-/// @par Thread safety any thread, but not a signal handler that may interrupt a call
+/// @par Thread safety any thread, but not a signal handler that may interrupt a call. A child of
+/// fork goes on with copies; what another thread was just taking or giving back is lost to it.
 class mapped_metadata {
   public:
     constexpr mapped_metadata() noexcept = default;
+
+    /// @brief The same with the memory of one node, where the system lets this process choose;
+    /// `unbound_mappings` counts where it does not.
+    explicit constexpr mapped_metadata(numa_node node) noexcept : node_(node) {}
+
     mapped_metadata(const mapped_metadata&) = delete;
     mapped_metadata& operator=(const mapped_metadata&) = delete;
 
@@ -38,6 +47,11 @@ class mapped_metadata {
     /// @pre It was taken here, with the same size.
     void give_back(std::byte* storage, std::size_t bytes) noexcept;
 
+    /// @brief Mappings so far that should have been bound to the node, and could not be.
+    [[nodiscard]] std::uint64_t unbound_mappings() const noexcept {
+        return unbound_mappings_.load(std::memory_order_relaxed);
+    }
+
   private:
     struct free_block { ///< lives in the storage that was given back
         free_block* next;
@@ -47,11 +61,12 @@ class mapped_metadata {
         std::size_t used_bytes;
     };
 
-    class guard;
-
+    [[nodiscard]] result<std::byte*> map_pages(std::uint64_t bytes) noexcept;
     [[nodiscard]] result<std::byte*> carve(std::size_t bytes) noexcept;
 
-    std::atomic_flag busy_{};
+    detail::spin_lock busy_;
+    numa_node node_ = any_node;
+    std::atomic<std::uint64_t> unbound_mappings_{0};
     arena* arenas_ = nullptr;                ///< the newest first; only that one has room
     std::array<free_block*, 10> reusable_{}; ///< by size: 64 bytes, 128 … 32 KiB
 };

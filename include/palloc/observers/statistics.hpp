@@ -109,6 +109,8 @@ class basic_statistics {
         case event::kind::add_chunk:
         case event::kind::remove_chunk:
         case event::kind::protect:
+        case event::kind::discard:
+        case event::kind::open_window:
             break;
         }
     }

@@ -6,10 +6,12 @@
 #include <palloc/backings/detail/fault_script.hpp>
 #include <palloc/concepts/backing.hpp>
 #include <palloc/core/error.hpp>
+#include <palloc/core/fork_treatment.hpp>
 #include <palloc/core/permissions.hpp>
 #include <palloc/core/range.hpp>
 
 #include <cstddef>
+#include <span>
 #include <utility>
 
 namespace palloc::inline v0::detail {
@@ -33,6 +35,11 @@ class backing_decorator {
     [[nodiscard]] std::size_t page_bytes() const noexcept { return inner_.page_bytes(); }
     [[nodiscard]] range where(const region& it) const noexcept { return inner_.where(it); }
 
+    [[nodiscard]] fork_treatment in_child() const noexcept
+        requires backing_states_fork_treatment<Backing>
+    {
+        return inner_.in_child();
+    }
     [[nodiscard]] result<region> map(const map_request& wanted) noexcept
         requires backing_can_map<Backing>
     {
@@ -80,6 +87,18 @@ class backing_decorator {
             return inner_.replace_view(it, allowed);
         });
     }
+    [[nodiscard]] result<void> replace_view(region& it, range part, permissions allowed) noexcept
+        requires backing_replaces_parts_of_views<Backing>
+    {
+        return asked(backing_call::replace_view).and_then([&] {
+            return inner_.replace_view(it, part, allowed);
+        });
+    }
+    [[nodiscard]] result<void> forbid_other_writers(region& it) noexcept
+        requires backing_can_forbid_writers<Backing>
+    {
+        return asked(backing_call::seal).and_then([&] { return inner_.forbid_other_writers(it); });
+    }
     [[nodiscard]] result<void> seal(region& it) noexcept
         requires backing_can_seal<Backing>
     {
@@ -95,6 +114,11 @@ class backing_decorator {
     {
         return asked(backing_call::decommit).and_then([&] { return inner_.decommit(it, part); });
     }
+    [[nodiscard]] result<void> discard(region& it, range part) noexcept
+        requires backing_can_discard<Backing>
+    {
+        return asked(backing_call::discard).and_then([&] { return inner_.discard(it, part); });
+    }
     [[nodiscard]] result<void> move_pages(region& from, range part, region& to,
                                           address place) noexcept
         requires backing_can_move_pages<Backing>
@@ -102,6 +126,52 @@ class backing_decorator {
         return asked(backing_call::move_pages).and_then([&] {
             return inner_.move_pages(from, part, to, place);
         });
+    }
+
+    [[nodiscard]] result<void> make_permanent(region& it) noexcept
+        requires backing_can_make_permanent<Backing>
+    {
+        return asked(backing_call::make_permanent).and_then([&] {
+            return inner_.make_permanent(it);
+        });
+    }
+    [[nodiscard]] result<address> open_part(region& it, range part) noexcept
+        requires backing_can_open_parts<Backing>
+    {
+        return asked(backing_call::open_part).and_then([&] { return inner_.open_part(it, part); });
+    }
+    [[nodiscard]] result<void> close_part(region& it, range opened) noexcept
+        requires backing_can_open_parts<Backing>
+    {
+        return asked(backing_call::close_part).and_then([&] {
+            return inner_.close_part(it, opened);
+        });
+    }
+    [[nodiscard]] result<void> store(region& it, address place,
+                                     std::span<const std::byte> bytes) noexcept
+        requires backing_can_store<Backing>
+    {
+        return asked(backing_call::store).and_then([&] { return inner_.store(it, place, bytes); });
+    }
+    [[nodiscard]] result<void> lock(region& it, view which) noexcept
+        requires backing_has_keys<Backing>
+    {
+        return asked(backing_call::lock).and_then([&] { return inner_.lock(it, which); });
+    }
+    [[nodiscard]] result<void> unlock(region& it, view which) noexcept
+        requires backing_has_keys<Backing>
+    {
+        return asked(backing_call::unlock).and_then([&] { return inner_.unlock(it, which); });
+    }
+    [[nodiscard]] bool open_lock(region& it, view which) noexcept
+        requires backing_has_keys<Backing>
+    {
+        return inner_.open_lock(it, which);
+    }
+    void close_lock(region& it, view which) noexcept
+        requires backing_has_keys<Backing>
+    {
+        inner_.close_lock(it, which);
     }
 
   protected:

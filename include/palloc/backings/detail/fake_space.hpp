@@ -11,6 +11,8 @@
 #include <palloc/core/range.hpp>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -57,11 +59,12 @@ class fake_space {
     /// @brief Whether a load, a store or a jump to the address would fault.
     [[nodiscard]] bool read_faults(address at) const noexcept {
         const state here = looked_at(at);
-        return here.content == 0 || here.allowed == permissions::none;
+        return here.content == 0 || here.allowed == permissions::none ||
+               (here.key == 2 && !opened_[2]);
     }
     [[nodiscard]] bool write_faults(address at) const noexcept {
         const state here = looked_at(at);
-        return here.content == 0 || !writable(here.allowed);
+        return here.content == 0 || !writable(here.allowed) || !opened_[here.key];
     }
     [[nodiscard]] bool execute_faults(address at) const noexcept {
         const state here = looked_at(at);
@@ -88,6 +91,7 @@ class fake_space {
         bool mapped = false;
         permissions allowed = permissions::none;
         std::uint64_t content = 0; ///< of the interval's first byte; the next has one more
+        std::uint8_t key = 0;      ///< of a main view 1, of an alias 2
         friend bool operator==(const state&, const state&) = default;
     };
     using interval_map = std::map<address, state>; ///< each reaches to the next one's key
@@ -201,6 +205,7 @@ class fake_space {
     }
 
     mutable std::mutex mutex_;
+    std::array<std::atomic<bool>, 3> opened_{true, false, false}; ///< by key; 0: no key
     std::size_t page_bytes_;
     address cursor_;
     std::uint64_t next_content_ = 1;

@@ -25,6 +25,13 @@ enum class backing_call : std::uint8_t {
     commit,
     decommit,
     move_pages,
+    make_permanent,
+    open_part,
+    close_part,
+    store,
+    lock,
+    unlock,
+    discard,
     any, ///< whichever comes
 };
 

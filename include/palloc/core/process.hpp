@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief What memory with code in it has to know about the process: its other cores, its forks.
+#pragma once
+
+#include <palloc/core/error.hpp>
+#include <palloc/core/range.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace palloc::inline v0 {
+
+/// @brief The byte that fills memory in which nothing may be executed: each instruction made of it
+/// traps. (On x86 INT3; elsewhere zeros are no instruction.)
+#if defined(__x86_64__) || defined(__i386__)
+inline constexpr std::byte trap_byte{0xCC};
+#else
+inline constexpr std::byte trap_byte{0};
+#endif
+
+/// @brief Makes stores to `changed` visible to the instruction fetch of every thread: flushes the
+/// instruction cache where the architecture needs it, and has every core that runs this process
+/// serialise.
+/// @par Errors  `not_supported`: a kernel without membarrier's SYNC_CORE (before 4.16);
+/// `os_failure`
+/// @par Complexity  one system call, which interrupts the other cores
+/// @par Thread safety  any thread
+[[nodiscard]] result<void> synchronise_instructions(range changed) noexcept;
+
+namespace detail {
+
+/// Of this process; a page that the kernel wipes in a child. Null before the first use.
+extern std::atomic<const std::atomic<std::uint64_t>*> generation_page;
+[[nodiscard]] std::uint64_t generation_now() noexcept;
+
+} // namespace detail
+
+/// @brief A number that is another one in every child of a fork, however it was forked, and never
+/// changes within a process; 0 where the system cannot tell.
+/// @par Complexity  a load
+/// @par Thread safety  any thread
+[[nodiscard]] inline std::uint64_t process_generation() noexcept {
+    const auto* const page = detail::generation_page.load(std::memory_order_acquire);
+    const std::uint64_t here = page == nullptr ? 0 : page->load(std::memory_order_acquire);
+    return here != 0 ? here : detail::generation_now();
+}
+
+} // namespace palloc::inline v0

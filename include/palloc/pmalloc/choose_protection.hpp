@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief The protection of a pmalloc pool, chosen when the pool is made.
+#pragma once
+
+#include <palloc/concepts/protection.hpp>
+#include <palloc/core/error.hpp>
+#include <palloc/pmalloc/options.hpp>
+#include <palloc/protections/keyed.hpp>
+#include <palloc/protections/one_of.hpp>
+#include <palloc/protections/permanent.hpp>
+#include <palloc/protections/read_only.hpp>
+#include <palloc/protections/sealed.hpp>
+#include <palloc/protections/write_rare.hpp>
+
+namespace palloc::inline v0 {
+
+/// @brief Any of the five protections, as `pmalloc_options` ask for them.
+using protection_choice = one_of<sealed, read_only, permanent, write_rare, keyed>;
+
+/// @brief The protection that the options ask for.
+///
+/// Modes `ro`: what `wanted` says. Modes `wr`: `write_rare`, whatever is wanted; `guarded` together
+/// with `required` then asks for windows of one thread only, which takes protection keys.
+/// @par Errors  `bad_argument`: nothing gives a pool that strength
+[[nodiscard]] inline result<protection_choice>
+choose_protection(const pmalloc_options& options) noexcept {
+    if (is_write_rare(options.mode))
+        return write_rare({.windows_of_one_thread = options.wanted == strength::guarded
+                                                        ? options.insistence
+                                                        : demand::best_effort,
+                           .from_birth = options.mode == pmalloc_mode::start_wr});
+    switch (options.wanted) {
+    case strength::guarded:
+        return keyed(options.insistence);
+    case strength::read_only:
+        return read_only{};
+    case strength::sealed:
+        return sealed(options.insistence);
+    case strength::permanent:
+        return permanent(options.insistence);
+    case strength::none:
+    case strength::write_or_execute:
+    case strength::write_xor_execute:
+        break;
+    }
+    return fail(errc::bad_argument);
+}
+
+} // namespace palloc::inline v0

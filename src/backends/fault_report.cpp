@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include <palloc/core/fault_report.hpp>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <span>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <sys/syscall.h>
+
+#include "os.hpp"
+
+namespace palloc::inline v0 {
+namespace {
+
+constinit std::atomic<fault_describer> describing = nullptr;
+struct sigaction before; // written before `describing` is set, read while it is
+
+memory_fault facts_of(const siginfo_t& info, [[maybe_unused]] const void* context) noexcept {
+    memory_fault fault{.place = reinterpret_cast<address>(info.si_addr),
+                       .thread = ::syscall(SYS_gettid)};
+#if defined(__x86_64__)
+    const auto& registers = static_cast<const ucontext_t*>(context)->uc_mcontext.gregs;
+    constexpr long long write_bit = 1 << 1;
+    constexpr long long fetch_bit = 1 << 4;
+    fault.code = static_cast<address>(registers[REG_RIP]);
+    fault.kind = (registers[REG_ERR] & fetch_bit) != 0   ? memory_fault::access::fetch
+                 : (registers[REG_ERR] & write_bit) != 0 ? memory_fault::access::write
+                                                         : memory_fault::access::read;
+#elif defined(__aarch64__)
+    fault.code = static_cast<const ucontext_t*>(context)->uc_mcontext.pc;
+#endif
+    return fault;
+}
+
+/// What would have happened without us.
+void go_on(int signal, siginfo_t* info, void* context) noexcept {
+    if ((before.sa_flags & SA_SIGINFO) != 0)
+        return before.sa_sigaction(signal, info, context);
+    if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN)
+        return before.sa_handler(signal);
+    // The instruction faults once more, and then there is nobody to catch it.
+    (void)::sigaction(signal, &before, nullptr);
+    if (info->si_code <= 0) // sent by a process: there is no instruction
+        (void)::raise(signal);
+}
+
+void handle(int signal, siginfo_t* info, void* context) {
+    std::array<char, 512> text{};
+    if (const fault_describer describe = describing; describe != nullptr && info->si_code > 0)
+        if (const std::size_t length = describe(facts_of(*info, context), text); length != 0)
+            (void)os::write(STDERR_FILENO, std::span(text).first(length));
+    go_on(signal, info, context);
+}
+
+} // namespace
+
+result<void> report_faults(fault_describer describe) noexcept {
+    if (describing.load() != nullptr || describe == nullptr)
+        return fail(errc::bad_argument);
+    if (::sigaction(SIGSEGV, nullptr, &before) != 0)
+        return fail(errc::os_failure, EINVAL);
+    describing = describe;
+    struct sigaction ours{};
+    ours.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
+    ours.sa_sigaction = handle;
+    if (::sigaction(SIGSEGV, &ours, nullptr) != 0) {
+        describing = nullptr;
+        return fail(errc::os_failure, EINVAL);
+    }
+    return {};
+}
+
+result<void> stop_reporting_faults() noexcept {
+    if (describing.load() == nullptr)
+        return fail(errc::bad_argument);
+    if (::sigaction(SIGSEGV, &before, nullptr) != 0)
+        return fail(errc::os_failure, EINVAL);
+    describing = nullptr;
+    return {};
+}
+
+} // namespace palloc::inline v0

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#include "keys.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+
+#include <sys/mman.h>
+
+#include "os.hpp"
+
+namespace palloc::inline v0::os {
+namespace {
+
+constexpr int read_write = PROT_READ | PROT_WRITE;
+constexpr int no_key = -1;
+
+constinit std::array<std::atomic<int>, 2> keys{no_key, no_key};
+
+constexpr std::size_t index_of(view which) noexcept {
+    return which == view::main ? 0 : 1;
+}
+
+constexpr unsigned closed_rights(view which) noexcept {
+    return which == view::main ? PKEY_DISABLE_WRITE : PKEY_DISABLE_ACCESS;
+}
+
+int key_of(view which) noexcept {
+    return keys[index_of(which)].load(std::memory_order_relaxed);
+}
+
+result<int> taken_key(view which) noexcept {
+    if (const int key = key_of(which); key != no_key)
+        return key;
+    const auto fresh = key_alloc(closed_rights(which));
+    if (!fresh)
+        return fail(errc::not_supported, fresh.error().os_code);
+    int current = no_key;
+    if (keys[index_of(which)].compare_exchange_strong(current, *fresh))
+        return *fresh;
+    (void)key_free(*fresh); // another thread was faster
+    return current;
+}
+
+} // namespace
+
+result<void> put_under_key(range where, view which) noexcept {
+    return taken_key(which).and_then(
+        [&](int key) noexcept { return key_protect(where, read_write, key); });
+}
+
+result<void> take_from_key(range where) noexcept {
+    return key_protect(where, read_write, 0);
+}
+
+bool open_key(view which) noexcept {
+    const int key = key_of(which);
+    if (::pkey_get(key) == 0)
+        return false;
+    ::pkey_set(key, 0);
+    return true;
+}
+
+void close_key(view which) noexcept {
+    if (const int key = key_of(which); key != no_key)
+        ::pkey_set(key, closed_rights(which));
+}
+
+} // namespace palloc::inline v0::os

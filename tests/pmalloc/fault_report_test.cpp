@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// What is said about a store into a protected pool, and that the program goes its way afterwards.
+#include <palloc/core/fault_report.hpp>
+#include <palloc/pmalloc.hpp>
+#include <palloc/pmalloc/describe_fault.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <array>
+#include <csignal>
+#include <fcntl.h>
+#include <string>
+#include <unistd.h>
+
+#include "pmalloc/made.hpp"
+#include "support/in_child.hpp"
+
+using namespace palloc;
+
+namespace {
+
+/// What a child says on stderr, and how it ends.
+template <class Act>
+std::pair<std::string, int> heard(Act&& act) {
+    int ends[2];
+    BOOST_TEST_REQUIRE(::pipe(ends) == 0);
+    const int end = test::in_child([&] {
+        ::dup2(ends[1], 2);
+        for (const int caught : {SIGSEGV, SIGABRT}) // the test program has its own
+            ::signal(caught, SIG_DFL);
+        return act();
+    });
+    ::close(ends[1]);
+    std::array<char, 2000> text{};
+    const auto length = ::read(ends[0], text.data(), text.size());
+    ::close(ends[0]);
+    return {std::string(text.data(), static_cast<std::size_t>(std::max<long>(length, 0))), end};
+}
+
+int store_into_block_1() {
+    if (!report_faults(describe_fault))
+        return 3;
+    const auto pool = test::made({.name = "rules"});
+    (void)pool->alloc(100);
+    auto* const block = static_cast<volatile char*>(pool->alloc(104).value());
+    (void)pool->protect();
+    block[12] = 'x';
+    return 0;
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(fault_reports)
+
+BOOST_AUTO_TEST_CASE(a_store_is_told_and_the_program_ends_as_it_would) {
+    const auto [text, end] = heard(store_into_block_1);
+    BOOST_TEST(end == -SIGSEGV);
+    BOOST_TEST(text.starts_with(
+                   "palloc: write to byte 12 of block 1 (104 bytes, sealed) of protected pool "
+                   "'rules', from thread "),
+               text);
+    BOOST_TEST(text.find(" at 0x") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(the_handler_of_before_is_called) {
+    const auto [text, end] = heard([] {
+        struct sigaction counting{};
+        counting.sa_flags = SA_SIGINFO;
+        counting.sa_sigaction = [](int, siginfo_t* info, void*) {
+            ::_exit(info->si_addr != nullptr ? 42 : 43);
+        };
+        ::sigaction(SIGSEGV, &counting, nullptr);
+        return store_into_block_1();
+    });
+    BOOST_TEST(end == 42);
+    BOOST_TEST(text.find("'rules'") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(other_faults_are_not_ours) {
+    const auto [text, end] = heard([] {
+        if (!report_faults(describe_fault))
+            return 3;
+        const auto pool = test::made({.name = "rules"});
+        *reinterpret_cast<volatile char*>(std::uintptr_t{4096}) = 1;
+        return 0;
+    });
+    BOOST_TEST(end == -SIGSEGV);
+    BOOST_TEST(text.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_signal_that_was_sent_ends_the_program_too) {
+    const auto [text, end] = heard([] {
+        (void)report_faults(describe_fault);
+        ::kill(::getpid(), SIGSEGV);
+        return 0;
+    });
+    BOOST_TEST(end == -SIGSEGV);
+    BOOST_TEST(text.empty());
+}
+
+BOOST_AUTO_TEST_CASE(reporting_starts_and_stops_once) {
+    BOOST_TEST(report_faults(describe_fault).has_value());
+    test::check_fails(report_faults(describe_fault), {errc::bad_argument});
+    BOOST_TEST(stop_reporting_faults().has_value());
+    test::check_fails(stop_reporting_faults(), {errc::bad_argument});
+}
+
+BOOST_AUTO_TEST_SUITE_END()

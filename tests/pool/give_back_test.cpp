@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+// Memory given back to the system: of free pages, and of whole chunks while others allocate.
+#include <palloc/algorithms/first_fit.hpp>
+#include <palloc/backings/fake.hpp>
+#include <palloc/backings/hugepage.hpp>
+#include <palloc/backings/memfd.hpp>
+#include <palloc/backings/mmap.hpp>
+#include <palloc/bitmaps/atomic.hpp>
+#include <palloc/bitmaps/boundary.hpp>
+#include <palloc/bitmaps/indexed.hpp>
+#include <palloc/granularities/static_granule.hpp>
+#include <palloc/pool.hpp>
+#include <palloc/protections/unprotected.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <thread>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "support/address_space.hpp"
+#include "support/misuse_log.hpp"
+#include "support/random.hpp"
+#include "support/sanitizers.hpp"
+#include "support/skip.hpp"
+
+using namespace palloc;
+
+namespace {
+
+constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
+
+template <class Backing, class Bitmap>
+using pool_over = pool<static_granule<64>, Backing, Bitmap, first_fit, unprotected>;
+
+using pools = std::tuple<pool_over<mmap_backing, boundary<indexed>>, pool_over<memfd, indexed>,
+                         pool_over<hugepage, indexed>, pool_over<mmap_backing, atomic>,
+                         pool_over<memfd, boundary<atomic>>>;
+
+/// Counts how often memory was given back.
+struct discard_counter {
+    std::size_t told = 0;
+    void on(const event& happened) noexcept {
+        told += happened.what == event::kind::discard ? 1u : 0u;
+    }
+};
+
+/// Without explicit large pages, which do not count as resident.
+template <class Pool>
+auto backing_of() {
+    using backing = std::remove_cvref_t<decltype(std::declval<Pool&>().backing())>;
+    if constexpr (std::is_same_v<backing, hugepage>)
+        return hugepage({.gigantic = false, .huge = false});
+    else
+        return backing();
+}
+
+void fill(address block, std::uint64_t bytes) {
+    std::memset(reinterpret_cast<void*>(block), 0x5a, bytes);
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(give_back)
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(after_a_peak_one_call_leaves_next_to_nothing, Pool, pools) {
+    if (test::is_sanitized)
+        test::skip("a sanitizer's memory is resident as well");
+    Pool pool({.growth = growth_policy::geometric(mebibyte, 64 * mebibyte)}, {},
+              backing_of<Pool>());
+    const std::uint64_t before = test::resident_pages();
+    std::vector<std::pair<address, std::uint64_t>> blocks;
+    test::random_source random;
+    for (std::uint64_t total = 0; total < 200 * mebibyte;) {
+        const std::uint64_t bytes = random.between(1, 20'000);
+        blocks.emplace_back(pool.allocate(bytes).value(), bytes);
+        fill(blocks.back().first, bytes);
+        total += bytes;
+    }
+    const std::uint64_t peak = test::resident_pages() - before;
+    for (const auto& [block, bytes] : blocks)
+        BOOST_REQUIRE(pool.deallocate(block, bytes).has_value());
+    BOOST_TEST(test::resident_pages() - before > peak / 2); // so there is something to give back
+    BOOST_TEST(pool.discard_free_pages() >= 190 * mebibyte);
+    const std::uint64_t after = test::resident_pages();
+    BOOST_TEST((after < before || (after - before) * 50 <= peak),
+               after - before << " pages left of " << peak);
+    const auto again = pool.allocate(100'000).value(); // and the memory is there again
+    fill(again, 100'000);
+    BOOST_TEST(pool.deallocate(again, 100'000).has_value());
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(live_blocks_keep_what_they_hold, Pool, pools) {
+    Pool pool({.growth = growth_policy::refill(4 * mebibyte)}, {}, backing_of<Pool>());
+    std::vector<std::pair<address, std::uint64_t>> live;
+    test::random_source random;
+    BOOST_TEST_CONTEXT(random) {
+        for (int round = 0; round != 300; ++round) {
+            const std::uint64_t bytes = random.between(1, 30'000);
+            live.emplace_back(pool.allocate(bytes).value(), bytes);
+            fill(live.back().first, bytes);
+            if (random.chance(50)) {
+                std::swap(live[random.below(live.size())], live.back());
+                BOOST_REQUIRE(pool.deallocate(live.back().first, live.back().second).has_value());
+                live.pop_back();
+            }
+            if (round % 20 == 0)
+                (void)pool.discard_free_pages(random.below(mebibyte));
+        }
+        for (const auto& [block, bytes] : live) {
+            const auto* const first = reinterpret_cast<const unsigned char*>(block);
+            BOOST_TEST((first[0] == 0x5a && first[bytes / 2] == 0x5a && first[bytes - 1] == 0x5a));
+            BOOST_TEST(pool.deallocate(block, bytes).has_value());
+        }
+        BOOST_TEST(pool.used_bytes() == 0u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_is_kept_and_how_far_it_goes_can_be_said) {
+    fake_space space;
+    pool<static_granule<64>, fake_demand_paged, indexed, first_fit, unprotected, discard_counter>
+        it({}, {}, fake_demand_paged(space));
+    for (int i = 0; i != 4; ++i)
+        BOOST_TEST(it.grow(mebibyte).has_value());
+    BOOST_TEST(it.discard_free_pages() == 4 * mebibyte);
+    BOOST_TEST(it.discard_free_pages(2 * mebibyte) == 2 * mebibyte);
+    BOOST_TEST(it.discard_free_pages(4 * mebibyte) == 0u);
+    BOOST_TEST(it.discard_free_pages(0, 1) == mebibyte); // one piece, and no more
+    space.script.fail_nth(backing_call::discard, 2);
+    BOOST_TEST(it.discard_free_pages() == 3 * mebibyte);
+    BOOST_TEST(it.observer<discard_counter>().told == 4u + 2u + 1u + 3u);
+}
+
+BOOST_AUTO_TEST_CASE(drained_chunks_serve_again_before_the_pool_grows) {
+    fake_space space;
+    test::misuse_log mistakes;
+    pool_over<fake_demand_paged, atomic> it(
+        {.growth = growth_policy::refill(4096), .on_misuse = mistakes.policy()}, {},
+        fake_demand_paged(space));
+    std::vector<address> blocks;
+    for (int i = 0; i != 4; ++i)
+        blocks.push_back(it.allocate(4096).value());
+    BOOST_TEST(it.drain_empty_chunks() == 0u);
+    for (const address block : blocks)
+        BOOST_TEST(it.deallocate(block, 4096).has_value());
+    BOOST_TEST(it.drain_empty_chunks(1) == 3 * 4096u);
+    BOOST_TEST(it.drained_chunks() == 3u);
+    BOOST_TEST(it.used_bytes() == 0u);
+    BOOST_TEST(it.free_bytes() == 4096u);
+    const address first = it.allocate(4096).value();
+    const address second = it.allocate(4096).value(); // of a chunk that was drained
+    BOOST_TEST(it.drained_chunks() == 2u);
+    BOOST_TEST(it.chunk_count() == 4u);
+    BOOST_TEST(it.retire_drained_chunks() == 2 * 4096u);
+    BOOST_TEST(it.chunk_count() == 2u);
+    BOOST_TEST(space.mapped_bytes() == 2 * 4096u);
+    BOOST_TEST((it.owns(first) && it.owns(second)));
+    BOOST_TEST(it.deallocate(first, 4096).has_value());
+    BOOST_TEST(it.deallocate(second, 4096).has_value());
+    BOOST_TEST(mistakes.seen.empty());
+}
+
+BOOST_AUTO_TEST_CASE(memory_is_given_back_while_others_allocate) {
+    using shared = pool_over<mmap_backing, boundary<atomic>>;
+    shared it({.growth = growth_policy::refill(mebibyte)});
+    std::atomic<int> running{2};
+    std::atomic<std::uint64_t> wrong{0};
+    const auto churn = [&](std::uint64_t seed) {
+        test::random_source random(seed);
+        std::vector<std::pair<address, std::uint64_t>> live;
+        for (int step = 0; step != 30'000; ++step) {
+            if (live.size() < 64 && !random.chance(30)) {
+                const std::uint64_t bytes = random.between(1, 60'000);
+                const auto got = it.allocate(bytes);
+                if (!got) {
+                    ++wrong;
+                    continue;
+                }
+                *reinterpret_cast<std::uint64_t*>(*got) = *got ^ seed;
+                live.emplace_back(*got, bytes);
+            } else if (!live.empty()) {
+                std::swap(live[random.below(live.size())], live.back());
+                const auto [block, bytes] = live.back();
+                live.pop_back();
+                if (*reinterpret_cast<std::uint64_t*>(block) != (block ^ seed) ||
+                    !it.deallocate(block, bytes))
+                    ++wrong;
+            }
+        }
+        for (const auto& [block, bytes] : live)
+            if (*reinterpret_cast<std::uint64_t*>(block) != (block ^ seed) ||
+                !it.deallocate(block, bytes))
+                ++wrong;
+        --running;
+    };
+    std::thread first([&] { churn(1); });
+    std::thread second([&] { churn(2); });
+    std::uint64_t given = 0;
+    while (running != 0)
+        given += it.discard_free_pages(mebibyte / 2) + it.drain_empty_chunks(1);
+    first.join();
+    second.join();
+    BOOST_TEST(wrong == 0u);
+    BOOST_TEST(given > 0u);
+    BOOST_TEST(it.used_bytes() == 0u);
+    BOOST_TEST(it.drain_empty_chunks() + 0u <= it.mapped_bytes());
+    BOOST_TEST(it.drained_chunks() == it.chunk_count());
+    (void)it.retire_drained_chunks();
+    BOOST_TEST(it.chunk_count() == 0u);
+    BOOST_TEST(it.mapped_bytes() == 0u);
+    const address again = it.allocate(100).value();
+    BOOST_TEST(it.deallocate(again, 100).has_value());
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+/// @file
+/// @brief Whether a sanitizer keeps books of its own in this process's memory, so that what the
+/// kernel counts is not ours alone.
+#pragma once
+
+namespace palloc::test {
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool is_sanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+inline constexpr bool is_sanitized = true;
+#else
+inline constexpr bool is_sanitized = false;
+#endif
+#else
+inline constexpr bool is_sanitized = false;
+#endif
+
+} // namespace palloc::test
