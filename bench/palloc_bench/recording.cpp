@@ -31,40 +31,18 @@
 
 #include "commands.hpp"
 #include "elf_program.hpp"
+#include "ring_reader.hpp"
 
 namespace palloc::bench {
 namespace {
 
-using record::event;
-using record::event_kind;
 using record::ring;
 
 constexpr int poll_milliseconds = 1;
 constexpr std::uint64_t events_a_turn = 16 * 1024;
-constexpr unsigned most_alignment_log2 = 30;
 constexpr int exec_failed = 127;
 
-[[noreturn]] void fail(const char* what) {
-    throw std::system_error(errno, std::generic_category(), what);
-}
-
-class descriptor {
-  public:
-    explicit descriptor(int number) noexcept : number_(number) {}
-    descriptor(descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-    descriptor& operator=(descriptor&& other) noexcept {
-        std::swap(number_, other.number_);
-        return *this;
-    }
-    ~descriptor() {
-        if (number_ >= 0)
-            close(number_);
-    }
-    [[nodiscard]] int get() const noexcept { return number_; }
-
-  private:
-    int number_;
-};
+using detail::fail;
 
 /// A folder that goes away, in memory where there is room.
 class ring_folder {
@@ -93,98 +71,6 @@ class ring_folder {
 
   private:
     std::filesystem::path path_;
-};
-
-/// What one process wrote while it executed one program.
-class stream {
-  public:
-    stream(const std::filesystem::path& from, int process, int program, std::filesystem::path part)
-        : process_(process), program_(program), part_(std::move(part)) {
-        const descriptor file(open(from.c_str(), O_RDWR | O_CLOEXEC));
-        struct stat facts{};
-        if (file.get() < 0 || fstat(file.get(), &facts) != 0)
-            fail("a recorded process's ring");
-        if (static_cast<std::uint64_t>(facts.st_size) < sizeof(ring))
-            throw std::runtime_error("a recorded process's ring is too short");
-        void* const mapped =
-            mmap(nullptr, sizeof(ring), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
-        if (mapped == MAP_FAILED)
-            fail("mmap");
-        ring_ = static_cast<ring*>(mapped);
-        alive_ = descriptor(static_cast<int>(syscall(SYS_pidfd_open, process, 0)));
-        std::string command(ring_->command, sizeof ring_->command);
-        command.resize(command.find_last_not_of('\0') + 1);
-        writer_.emplace(part_, command);
-    }
-    stream(const stream&) = delete;
-    stream& operator=(const stream&) = delete;
-    ~stream() {
-        ring_->closed.store(1);
-        munmap(ring_, sizeof(ring));
-    }
-
-    [[nodiscard]] int process() const noexcept { return process_; }
-    [[nodiscard]] int program() const noexcept { return program_; }
-    [[nodiscard]] const std::filesystem::path& part() const noexcept { return part_; }
-    [[nodiscard]] bool ended() const noexcept { return ended_; }
-    void end() noexcept { ended_ = true; }
-
-    /// Looks whether the process still runs.
-    void look() noexcept {
-        pollfd wait{alive_.get(), POLLIN, 0};
-        if (alive_.get() < 0 ? kill(process_, 0) != 0 && errno == ESRCH : poll(&wait, 1, 0) > 0)
-            ended_ = true;
-    }
-
-    /// Writes what is published. @return how many events that were
-    std::uint64_t read_some(std::uint64_t most) {
-        const std::uint64_t from = ring_->read.load(std::memory_order_relaxed);
-        std::uint64_t at = from;
-        for (; at - from < most; ++at) {
-            event& next = ring_->at(at);
-            if (next.published.load(std::memory_order_acquire) != at + 1)
-                break;
-            take(next);
-        }
-        ring_->read.store(at, std::memory_order_release);
-        return at - from;
-    }
-
-    /// Writes all that is left of a process that has ended.
-    trace_writer::totals finish() {
-        const std::uint64_t end = ring_->tickets.load();
-        std::uint64_t at = ring_->read.load();
-        for (const std::uint64_t most = at + ring::capacity; at < end && at < most; ++at)
-            if (event& next = ring_->at(at); next.published.load() == at + 1)
-                take(next);
-        ring_->read.store(at);
-        return writer_->finish();
-    }
-
-  private:
-    void take(const event& what) {
-        const std::uint64_t bytes = std::min(what.bytes, largest_block_bytes);
-        const unsigned alignment = std::min<unsigned>(what.alignment_log2, most_alignment_log2);
-        switch (what.kind) {
-        case event_kind::allocate:
-            return writer_->allocate(what.address, bytes, std::uint64_t{1} << alignment,
-                                     what.thread);
-        case event_kind::release:
-            return writer_->release(what.address, what.thread);
-        case event_kind::resize_begin:
-            return writer_->begin_resize(what.address, what.thread);
-        case event_kind::resize_end:
-            return writer_->end_resize(what.address, bytes, what.thread);
-        }
-    }
-
-    int process_;
-    int program_;
-    std::filesystem::path part_;
-    ring* ring_ = nullptr;
-    descriptor alive_{-1};
-    bool ended_ = false;
-    std::optional<trace_writer> writer_;
 };
 
 std::atomic<pid_t> signal_target{0};
@@ -373,7 +259,7 @@ class session {
         if (dot == 0 || dot == std::string_view::npos)
             return; // not whole yet
         std::from_chars(name.data(), name.data() + dot, process);
-        for (stream& former : streams_)
+        for (ring_reader& former : streams_)
             if (former.process() == process)
                 former.end(); // its process executes another program now
         const int program = programs_of_[process]++;
@@ -384,7 +270,7 @@ class session {
         std::filesystem::remove(file);
     }
 
-    void leave(stream& ended) {
+    void leave(ring_reader& ended) {
         attempt([&] {
             const trace_writer::totals totals = ended.finish();
             if (totals.header.operations == 0)
@@ -402,7 +288,7 @@ class session {
             std::error_code ignored;
             std::filesystem::remove(ended.part(), ignored);
         }
-        streams_.remove_if([&](const stream& each) { return &each == &ended; });
+        streams_.remove_if([&](const ring_reader& each) { return &each == &ended; });
     }
 
     /// A program that another took the place of.
@@ -435,7 +321,7 @@ class session {
     ring_folder folder_;
     descriptor appeared_;
     pid_t own_ = 0;
-    std::list<stream> streams_;
+    std::list<ring_reader> streams_;
     std::map<int, int> programs_of_;         // how many each process has executed
     std::optional<recorded_program> former_; // the last that our own process executed
     int former_number_ = 0;
