@@ -6,7 +6,7 @@
 #include <palloc/concepts/chunk_bitmap.hpp>
 #include <palloc/concepts/metadata.hpp>
 #include <palloc/core/error.hpp>
-#include <palloc/detail/spin_lock.hpp>
+#include <palloc/core/spin_lock.hpp>
 #include <palloc/kalloc/detail/mapping_gate.hpp>
 
 #include <algorithm>
