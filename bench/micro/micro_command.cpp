@@ -23,7 +23,7 @@ std::vector<question> all_questions() {
     return {
         ask_cache_miss(),  ask_mixed_sizes(),   ask_fixed_size(),      ask_policy_costs(),
         ask_two_threads(), ask_two_blocks(),    ask_huge_pool(),       ask_fault_in(),
-        ask_recorder(),    ask_jit_functions(), ask_protected_pools(),
+        ask_recorder(),    ask_jit_functions(), ask_protected_pools(), ask_typed_allocators(),
     };
 }
 

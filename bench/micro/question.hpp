@@ -41,6 +41,8 @@ struct question {
 [[nodiscard]] question ask_recorder();      ///< what does being recorded cost a program?
 [[nodiscard]] question ask_jit_functions(); ///< what does memory for code take?
 [[nodiscard]] question ask_protected_pools(); ///< what does protection take?
+[[nodiscard]] question
+ask_typed_allocators(); ///< what do kmalloc, kvmalloc and their vectors take?
 
 /// @brief All of them, in that order.
 [[nodiscard]] std::vector<question> all_questions();

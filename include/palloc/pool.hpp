@@ -126,31 +126,29 @@ class pool : public detail::pool_returns<Granule, Backing, Bitmap, Protection, O
         return done;
     }
 
-    /// @brief Makes a block longer, moving its pages to another place of the pool if it must.
-    /// @pre  The block and the granules are whole pages.
-    /// @return where the block is now
+    /// @brief Makes a block longer, moving its pages elsewhere if it must: for want of room behind
+    /// it, or to be at a multiple of `alignment`. Answers where it is. Granules are pages.
     /// @par Errors  those of `allocate` and of moving; the old block is as it was.
     [[nodiscard]] result<address> relocate(address block, std::uint64_t old_bytes,
-                                           std::uint64_t new_bytes) noexcept
+                                           std::uint64_t new_bytes,
+                                           std::uint64_t alignment = 1) noexcept
         requires backing_can_move_pages<Backing>
     {
-        const auto resized = this->resize(block, old_bytes, new_bytes);
-        if (resized)
+        const bool may_stay = block % alignment == 0;
+        const auto resized = this->resize(block, old_bytes, may_stay ? new_bytes : old_bytes);
+        if (resized && may_stay)
             return block;
-        if (resized.error().code != errc::no_room)
+        if (!resized && resized.error().code != errc::no_room)
             return tl::unexpected(resized.error());
-        const auto fresh = allocate(request{.bytes = new_bytes});
+        const auto fresh = allocate(request{.bytes = new_bytes, .alignment = alignment});
         if (!fresh)
             return fresh;
         chunk& from = *table_.find(block);
         chunk& to = *table_.find(*fresh);
-        const range pages{block, granule_.offset(granule_.count(old_bytes))};
-        if (const auto moved = backing_.move_pages(from.source, pages, to.source, *fresh); !moved) {
-            (void)this->deallocate(*fresh, new_bytes);
-            return tl::unexpected(moved.error());
-        }
-        (void)this->deallocate(block, old_bytes);
-        return fresh;
+        const range pages{block, this->usable_bytes(old_bytes < new_bytes ? old_bytes : new_bytes)};
+        const auto moved = backing_.move_pages(from.source, pages, to.source, *fresh);
+        (void)(moved ? this->deallocate(block, old_bytes) : this->deallocate(*fresh, new_bytes));
+        return moved.map([&]() noexcept { return *fresh; });
     }
 
     /// @brief Why the request would fail now, and by how much. As costly as a failing `allocate`.

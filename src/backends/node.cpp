@@ -14,7 +14,6 @@ namespace palloc::inline v0::detail {
 namespace {
 
 constexpr std::size_t bits_a_word = sizeof(unsigned long) * CHAR_BIT;
-constexpr std::size_t most_nodes = 1024; ///< what the kernel can be built for at most
 
 error explained(error why) noexcept {
     if (why.os_code == ENOSYS || why.os_code == EPERM)
@@ -25,10 +24,12 @@ error explained(error why) noexcept {
 } // namespace
 
 result<void> bind_to_node(range where, numa_node node, bool required) noexcept {
-    if (node.number < 0 || static_cast<std::size_t>(node.number) >= most_nodes)
+    if (node == any_node)
+        return os::bind(where, MPOL_DEFAULT, {}, 0);
+    if (node.number < 0 || node.number >= numa_node::limit)
         return fail(errc::bad_argument);
     const auto number = static_cast<std::size_t>(node.number);
-    std::array<unsigned long, most_nodes / bits_a_word> nodes{};
+    std::array<unsigned long, numa_node::limit / bits_a_word> nodes{};
     nodes[number / bits_a_word] = 1UL << (number % bits_a_word);
     const auto bound = os::bind(where, required ? MPOL_BIND : MPOL_PREFERRED, nodes,
                                 MPOL_MF_MOVE | (required ? MPOL_MF_STRICT : 0U));

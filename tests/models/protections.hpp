@@ -30,7 +30,6 @@ using protection_models = std::tuple<unprotected,                //
                                      keyed,                      //
                                      one_of<write_rare, sealed>, //
                                      write_xor_execute,          //
-                                     closes_areas,               //
                                      one_permission_an_area>;
 
 /// @brief One of each, that takes what this machine has.

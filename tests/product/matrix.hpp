@@ -129,7 +129,7 @@ constexpr void for_each_of_four(F&& f) {
 
 /// @brief Pools that are to be compiled.
 struct selection {
-    row rows[4000]{};
+    row rows[8000]{};
     std::size_t count = 0;
 
     constexpr void add(const row& it) { rows[count++] = it; }

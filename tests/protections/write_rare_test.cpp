@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <palloc/backings/memfd.hpp>
 #include <palloc/backings/mmap.hpp>
+#include <palloc/core/write_window.hpp>
 #include <palloc/protections/write_rare.hpp>
 
 #include <boost/test/unit_test.hpp>

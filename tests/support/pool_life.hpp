@@ -29,6 +29,7 @@ namespace palloc::test {
 struct live_block {
     std::uint64_t bytes;
     unsigned char mark;
+    bool filled = false; ///< with the mark; not where no store is allowed
 };
 using live_blocks = std::map<address, live_block>;
 
@@ -68,7 +69,8 @@ class pool_life {
         if (next != live_.begin())
             check(!where.overlaps(range_of(std::prev(next))));
         check(pool_.used_bytes() == used + where.bytes);
-        fill(live_.insert_or_assign(where.base, live_block{wanted.bytes, ++mark_}).first);
+        fill(live_.insert_or_assign(where.base, live_block{.bytes = wanted.bytes, .mark = ++mark_})
+                 .first);
         return got;
     }
 
@@ -192,7 +194,8 @@ class pool_life {
     }
     void fill(iterator at) {
         const range where = range_of(at);
-        if (may_write(where.base))
+        at->second.filled = may_write(where.base);
+        if (at->second.filled)
             std::memset(reinterpret_cast<void*>(where.base), at->second.mark, where.bytes);
         if (const fake_space* const space = space_of(it_.beneath);
             space != nullptr && pool_.achieved(where.base) == strength::none)
@@ -201,7 +204,7 @@ class pool_life {
     }
     void check_contents(iterator at) const { check_contents(at, range_of(at).bytes); }
     void check_contents(iterator at, std::uint64_t bytes) const {
-        if constexpr (pool_type::is_touchable) {
+        if (at->second.filled) {
             const auto* const first = reinterpret_cast<const unsigned char*>(at->first);
             check(std::all_of(first, first + bytes,
                               [&](unsigned char byte) { return byte == at->second.mark; }));

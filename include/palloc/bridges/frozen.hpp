@@ -89,9 +89,12 @@ template <class T>
 concept may_be_frozen = detail::frozen_parts<std::remove_cv_t<T>>::value;
 
 /// @brief A container in a protected pool of its own.
-template <may_be_frozen T>
+template <class T>
 class frozen {
   public:
+    /// @pre  `value` and all it has lie in `pool`, which is protected; `freeze` sees to it.
+    frozen(pmalloc::handle pool, const T* value) noexcept : pool_(std::move(pool)), value_(value) {}
+
     [[nodiscard]] const T& operator*() const noexcept { return *value_; }
     [[nodiscard]] const T* operator->() const noexcept { return value_; }
     /// @brief What it achieved.
@@ -99,11 +102,6 @@ class frozen {
     [[nodiscard]] const pmalloc& pool() const noexcept { return *pool_; }
 
   private:
-    template <may_be_frozen C>
-    friend result<frozen<C>> freeze(const C& source, pmalloc_options options);
-
-    frozen(pmalloc::handle pool, const T* value) noexcept : pool_(std::move(pool)), value_(value) {}
-
     pmalloc::handle pool_;
     const T* value_;
 };

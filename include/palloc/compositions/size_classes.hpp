@@ -23,6 +23,7 @@
 #include <palloc/bitmaps/flat.hpp>
 #include <palloc/compositions/detail/many.hpp>
 #include <palloc/compositions/size_class_grid.hpp>
+#include <palloc/concepts/backing.hpp>
 #include <palloc/concepts/pool.hpp>
 #include <palloc/core/error.hpp>
 #include <palloc/core/layout.hpp>
@@ -50,12 +51,16 @@ struct size_class_options {
     std::uint64_t first_slab_bytes = 4096; ///< of each class; all slabs lie at multiples of it,
     std::uint64_t slab_bytes = 32768;      ///< and each is twice as large as the last, up to this,
     std::size_t least_blocks = 8;          ///< but large enough for so many blocks
+    std::uint64_t largest_alignment = 64;  ///< what is aligned to more comes from the parent
 };
 
 /// @tparam Parent  where slabs and large blocks come from.
 /// @tparam Grid    the sizes of the classes.
+/// @tparam Slabs   how slabs are carved from the parent; made of the parent or, if it wants to
+/// know,
+///   of the parent and the number of the class.
 template <block_allocator Parent, size_class_options Options = size_class_options{},
-          class Grid = size_class_grid<>>
+          class Grid = size_class_grid<>, backing_can_map Slabs = carved<Parent>>
 class size_classes {
   public:
     static constexpr bool is_touchable = pool_can_serve_containers<Parent>;
@@ -63,7 +68,7 @@ class size_classes {
 
     /// @brief The pool of one class. It gives slabs back late: empty ones, all but one, when they
     /// are an eighth of its slabs.
-    using class_pool = pool<sized_granule, carved<Parent>, flat, first_fit, unprotected>;
+    using class_pool = pool<sized_granule, Slabs, flat, first_fit, unprotected>;
 
     /// @param options  the parent's; of the classes' pools only name, misuse and metadata.
     /// @param parts    what the parent is made of besides.
@@ -163,7 +168,7 @@ class size_classes {
     [[nodiscard]] const Parent& parent() const noexcept { return parent_; }
 
   private:
-    static constexpr std::uint64_t largest_alignment = 64;
+    static constexpr std::uint64_t largest_alignment = Options.largest_alignment;
     static_assert(is_power_of_two(Options.first_slab_bytes) &&
                   Options.first_slab_bytes >= largest_alignment);
 
@@ -194,7 +199,14 @@ class size_classes {
     [[nodiscard]] std::array<class_pool, class_count> make_classes(const pool_options& options,
                                                                    std::index_sequence<I...>) {
         return {class_pool(options_of(options, Grid::bytes(I)), sized_granule(Grid::bytes(I)),
-                           carved<Parent>(parent_))...};
+                           slabs_of(I))...};
+    }
+
+    [[nodiscard]] Slabs slabs_of(std::size_t i) {
+        if constexpr (std::constructible_from<Slabs, Parent&, std::size_t>)
+            return Slabs(parent_, i);
+        else
+            return Slabs(parent_);
     }
 
     template <std::invocable<const class_pool&> F>

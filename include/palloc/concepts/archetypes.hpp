@@ -14,10 +14,12 @@
 #include <palloc/concepts/metadata.hpp>
 #include <palloc/concepts/observer.hpp>
 #include <palloc/concepts/protection.hpp>
+#include <palloc/concepts/typed_allocator.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 namespace palloc::inline v0::archetypes {
 
@@ -168,6 +170,25 @@ struct metadata_provider : move_only {
     void give_back(std::byte* storage, std::size_t bytes) noexcept;
 };
 
+struct typed_allocator : move_only {
+    static constexpr std::size_t min_align = 1;
+    result<std::span<std::byte>> realloc(std::byte* old, const layout& wanted,
+                                         const layout& old_layout, alloc_flags flags,
+                                         numa_node node) noexcept;
+};
+struct allocator_handle {
+    allocator_handle() = delete;
+    allocator_handle(const allocator_handle&) noexcept;
+    allocator_handle& operator=(const allocator_handle&) noexcept;
+    static constexpr std::size_t min_align = 1;
+    result<std::span<std::byte>> realloc(std::byte* old, const layout& wanted,
+                                         const layout& old_layout, alloc_flags flags,
+                                         numa_node node) noexcept;
+};
+struct page_allocator_handle : allocator_handle {
+    [[nodiscard]] std::size_t page_bytes() const noexcept;
+};
+
 static_assert(palloc::granularity<granularity>);
 static_assert(palloc::chunk_bitmap<chunk_bitmap>);
 static_assert(palloc::concurrent_bitmap<concurrent_bitmap>);
@@ -193,5 +214,11 @@ static_assert(palloc::stateless_protection<stateless_protection>);
 static_assert(palloc::pool_observer<observer>);
 static_assert(palloc::concurrent_observer<concurrent_observer>);
 static_assert(palloc::metadata_provider<metadata_provider>);
+static_assert(palloc::typed_allocator<typed_allocator> &&
+              !palloc::allocator_handle<typed_allocator>);
+static_assert(palloc::allocator_handle<allocator_handle> &&
+              !palloc::shrinking_allocator<allocator_handle> &&
+              !palloc::page_allocator<allocator_handle>);
+static_assert(palloc::page_allocator<page_allocator_handle>);
 
 } // namespace palloc::inline v0::archetypes

@@ -10,7 +10,7 @@
 namespace palloc::inline v0::detail {
 
 /// @brief Asks for the pages of a mapping to come from a node, those that are there already
-/// included.
+/// included; `any_node` withdraws the wish.
 /// @param required  from no other node, even if it has no memory left
 /// @par Errors `bad_argument` for a number that no node can have; `not_supported` where the kernel
 /// knows no nodes or lets this process choose none; `os_failure`: EINVAL where there is no such

@@ -47,14 +47,20 @@ class rack {
     /// @pre  `serves(bytes, 1)`
     template <block_allocator Pool>
     [[nodiscard]] result<address> take(std::uint64_t bytes, Pool& pool) noexcept {
-        const std::size_t i = Grid::index(bytes);
+        return take_class(Grid::index(bytes), pool);
+    }
+    template <block_allocator Pool>
+    [[nodiscard]] result<address> take_class(std::size_t i, Pool& pool) noexcept {
         return stacks_[i].take(pool, block(i), places[i]);
     }
 
     /// @pre  `serves(bytes, 1)`
     template <block_allocator Pool>
     result<void> put(address given, std::uint64_t bytes, Pool& pool) noexcept {
-        const std::size_t i = Grid::index(bytes);
+        return put_class(Grid::index(bytes), given, pool);
+    }
+    template <block_allocator Pool>
+    result<void> put_class(std::size_t i, address given, Pool& pool) noexcept {
         return stacks_[i].put(given, pool, block(i), places[i]);
     }
 

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// Typed allocators as the standard's two kinds, and the standard's resources as a typed allocator.
+#include <palloc/bridges/resource_allocator.hpp>
+#include <palloc/bridges/typed_resource.hpp>
+#include <palloc/bridges/typed_std_allocator.hpp>
+#include <palloc/kalloc.hpp>
+
+#include <boost/test/unit_test.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <list>
+#include <map>
+#include <memory_resource>
+#include <new>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "support/ledger.hpp"
+
+using namespace palloc;
+using test::ledger;
+using test::ledger_ref;
+
+BOOST_AUTO_TEST_SUITE(typed_bridges)
+
+BOOST_AUTO_TEST_CASE(containers_of_the_standard_live_in_a_typed_allocator) {
+    ledger memory;
+    typed_resource resource{ledger_ref(memory)};
+    {
+        std::pmr::map<int, std::pmr::string> texts(&resource);
+        for (int i = 0; i != 100; ++i)
+            texts.emplace(i, std::string(50, 'x'));
+        BOOST_TEST(memory.live() == 200u);
+    }
+    BOOST_TEST(memory.live() == 0u);
+    void* const nothing = resource.allocate(0, 64);
+    BOOST_TEST((nothing != nullptr && reinterpret_cast<std::uintptr_t>(nothing) % 64 == 0));
+    resource.deallocate(nothing, 0, 64);
+    memory.fail_nth(1);
+    BOOST_CHECK_THROW((void)resource.allocate(8, 8), std::bad_alloc);
+
+    ledger other;
+    typed_resource same{ledger_ref(memory)};
+    typed_resource different{ledger_ref(other)};
+    BOOST_TEST((resource == same && resource != different));
+    BOOST_TEST((resource != *std::pmr::new_delete_resource()));
+}
+
+BOOST_AUTO_TEST_CASE(the_standard_s_allocator_too) {
+    ledger memory;
+    using own = typed_std_allocator<int, ledger_ref>;
+    {
+        const own from{ledger_ref(memory)};
+        std::vector<int, own> numbers(from);
+        std::list<int, own> listed(from);
+        for (int i = 0; i != 1000; ++i) {
+            numbers.push_back(i);
+            listed.push_back(i);
+        }
+        BOOST_TEST((numbers[999] == 999 && listed.back() == 999));
+        BOOST_TEST(memory.live() >= 1001u);
+    }
+    own it{ledger_ref(memory)};
+    memory.fail_nth(1);
+    BOOST_CHECK_THROW((void)it.allocate(1), std::bad_alloc);
+    BOOST_CHECK_THROW((void)it.allocate(~std::size_t{0} / 2), std::bad_array_new_length);
+    int* const none = it.allocate(0);
+    BOOST_TEST(none != nullptr);
+    it.deallocate(none, 0);
+    using stateless = typed_std_allocator<int, kvmalloc>;
+    static_assert(std::is_empty_v<stateless>);
+    std::vector<int, stateless> numbers(100000, 3);
+    BOOST_TEST(numbers.back() == 3);
+}
+
+BOOST_AUTO_TEST_CASE(any_resource_is_a_typed_allocator) {
+    ledger memory; // behind a resource, so that layouts are checked
+    typed_resource resource{ledger_ref(memory)};
+    resource_allocator it(resource);
+    auto block = *alloc(it, {100, 64}, flags::kernel | flags::zero);
+    BOOST_TEST((block.size() == 100u && block[99] == std::byte{0}));
+    std::memset(block.data(), 1, block.size());
+    block = *it.realloc(block.data(), {200, 64}, {100, 64}, flags::kernel | flags::zero, no_node);
+    BOOST_TEST((block[99] == std::byte{1} && block[100] == std::byte{0}));
+    memory.fail_nth(1);
+    BOOST_TEST(
+        (it.realloc(block.data(), {300, 64}, {200, 64}, flags::kernel, no_node).error().code ==
+         errc::out_of_memory));
+    BOOST_TEST((alloc(it, {1, 1}, flags::atomic).error().code == errc::not_supported));
+    BOOST_TEST((alloc(it, {1, 3}, flags::kernel).error().code == errc::bad_alignment));
+    BOOST_TEST((alloc(it, {~std::uint64_t{0}, 1}, flags::kernel).error().code == errc::too_large));
+    free(it, block.data(), {200, 64});
+    BOOST_TEST(it.realloc(nullptr, {0, 32}, {0, 1}, {}, no_node)->data() == dangling(32));
+    std::pmr::monotonic_buffer_resource arena;
+    vec<int, resource_allocator> numbers{resource_allocator(arena)};
+    for (int i = 0; i != 1000; ++i)
+        BOOST_TEST(numbers.push(i, flags::kernel).has_value());
+    BOOST_TEST(numbers[999] == 999);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
