@@ -32,9 +32,9 @@ struct campaign_options {
     enum class detail : std::uint8_t { none, of_the_best, of_all };
     detail latency = detail::none;
     detail inspection = detail::none;
-    std::string_view baseline; ///< name; one of those looked into
+    std::string_view baseline = {}; ///< name; one of those looked into
     /// Called before every replay; true: no further one is to begin.
-    std::function<bool(double share_done)> stop;
+    std::function<bool(double share_done)> stop = {};
 };
 
 /// @brief One composition on one trace.

@@ -49,7 +49,7 @@ std::string cpp_of(const composition& pool, std::string_view program) {
         "namespace {0}_memory {{\nusing namespace palloc;\n"
         "using pool_type =\n    {1};\n}} // namespace {0}_memory\n\n"
         "inline void use_{0}_memory() {{\n"
-        "    {0}_memory::pool_type pool({{.name = \"{0}\"{2}}});\n"
+        "    {0}_memory::pool_type pool(palloc::pool_options{{.name = \"{0}\"{2}}});\n"
         "    palloc::pool_resource<{0}_memory::pool_type> memory(pool);\n{3}}}\n",
         name, pool.cpp, growth, container, own);
 }
