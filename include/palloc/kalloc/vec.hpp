@@ -13,7 +13,6 @@
 ///
 /// Capacity grows to max(2 capacity, what is needed), so 1, 2, 4, 8, … from nothing. There is room
 /// for any number of elements of size 0, in no memory; walk them by number.
-///
 /// Source: `Vec` of the Linux kernel's Rust crate.
 #pragma once
 
