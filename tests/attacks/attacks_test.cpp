@@ -87,7 +87,7 @@ constexpr std::array columns{
            "-------"},
     column{"read_only, memfd", on_memfd, pmalloc_mode::ro, strength::read_only,
            "......"
-           "..GWGW....G."
+           "WWGWGWW..ZGR"
            "...W"
            "WWWZGWW"},
     column{"sealed", on_memfd, pmalloc_mode::ro, strength::sealed,
