@@ -43,7 +43,7 @@ int main() {
     const auto text = assemble(3, factor_at);
     // Within the reach of a 32-bit call from this program's own functions.
     const auto block = code.allocate(
-        {.within = within_reach_of(reinterpret_cast<address>(&main)), .bytes = text.size()});
+        {.within = within_reach_of(reinterpret_cast<address>(&assemble)), .bytes = text.size()});
     if (!block || !block->write(0, text)) {
         std::puts("no executable memory");
         return 1;
