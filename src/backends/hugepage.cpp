@@ -25,11 +25,6 @@ constexpr std::uint64_t huge_bytes = std::uint64_t{1} << 21;
 constexpr std::uint64_t gigantic_bytes = std::uint64_t{1} << 30;
 constexpr int anonymous = MAP_PRIVATE | MAP_ANONYMOUS;
 
-/// @brief Pages that the kernel gives on request only.
-constexpr bool is_explicit(page_rung rung) noexcept {
-    return rung == page_rung::huge || rung == page_rung::gigantic;
-}
-
 /// @brief What system calls about a region on this rung speak in.
 std::uint64_t page_bytes_on(page_rung rung) noexcept {
     return rung == page_rung::gigantic ? gigantic_bytes
