@@ -39,7 +39,9 @@ class kmalloc {
                                                               const layout& old_layout,
                                                               alloc_flags flags,
                                                               numa_node node) noexcept {
-        return heap().realloc_through(own_magazines(), old, wanted, old_layout, flags, node);
+        if (own_.there == nullptr && !own_.asked) [[unlikely]]
+            make_own_magazines();
+        return own_.heap->realloc_through(own_.there, old, wanted, old_layout, flags, node);
     }
     [[nodiscard]] static result<std::span<std::byte>> shrink(std::byte* old, const layout& wanted,
                                                              const layout& old_layout,
@@ -52,17 +54,12 @@ class kmalloc {
     using magazines = kmalloc_heap::magazines;
 
     struct own {
+        kmalloc_heap* heap = nullptr;
         magazines* there = nullptr;
-        bool asked = false; ///< where there are none then, the thread does without
+        bool asked = false; ///< where there are none then, or none any more, it does without
     };
     static constinit thread_local own own_;
 
-    /// The calling thread's; none where there is no memory for them, or the thread is about to end.
-    [[nodiscard]] static magazines* own_magazines() noexcept {
-        if (own_.there == nullptr && !own_.asked) [[unlikely]]
-            make_own_magazines();
-        return own_.there;
-    }
     [[gnu::noinline]] static void make_own_magazines() noexcept {
         struct end {
             ~end() {
@@ -71,6 +68,7 @@ class kmalloc {
             }
         };
         own_.asked = true;
+        own_.heap = &heap();
         own_.there = heap().make_magazines().value_or(nullptr);
         static thread_local end with_the_thread;
         (void)with_the_thread;
