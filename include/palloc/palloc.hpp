@@ -36,6 +36,9 @@
 #include <palloc/bridges/allocator.hpp>
 #include <palloc/bridges/frozen.hpp>
 #include <palloc/bridges/memory_resource.hpp>
+#include <palloc/bridges/resource_allocator.hpp>
+#include <palloc/bridges/typed_resource.hpp>
+#include <palloc/bridges/typed_std_allocator.hpp>
 #include <palloc/bridges/unique_block.hpp>
 #include <palloc/compositions/fallback.hpp>
 #include <palloc/compositions/locked.hpp>
@@ -51,6 +54,7 @@
 #include <palloc/granularities/order_granule.hpp>
 #include <palloc/granularities/sized_granule.hpp>
 #include <palloc/granularities/static_granule.hpp>
+#include <palloc/kalloc.hpp>
 #include <palloc/metadata/guarded_metadata.hpp>
 #include <palloc/metadata/mapped_metadata.hpp>
 #include <palloc/metadata/metadata_arena.hpp>

@@ -5,6 +5,7 @@
 #include <palloc/core/alloc_flags.hpp>
 #include <palloc/kalloc/heap_options.hpp>
 #include <palloc/kalloc/kmalloc.hpp>
+#include <palloc/kalloc/kmalloc_heap.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -323,6 +324,51 @@ BOOST_AUTO_TEST_CASE(whatever_fails_beneath_nothing_is_lost) {
         if (failed == 0 && it.script.calls(backing_call::any) < n)
             break;
     }
+}
+
+BOOST_AUTO_TEST_CASE(through_magazines_it_is_the_same) {
+    scene it;
+    test::random_source random(5);
+    auto* const mine = *it.heap.make_magazines();
+    std::vector<std::pair<std::span<std::byte>, layout>> held;
+    const auto through = [&](std::byte* old, const layout& wanted, const layout& of,
+                             alloc_flags how) {
+        return it.heap.realloc_through(mine, old, wanted, of, how, no_node);
+    };
+    BOOST_TEST_CONTEXT(random) {
+        for (int step = 0; step != 5000; ++step) {
+            const layout wanted{random.between(0, random.chance(5) ? 30'000 : 3000),
+                                std::uint64_t{1} << random.below(8)};
+            const alloc_flags how = random.chance(50) ? flags::kernel : flags::kernel | flags::zero;
+            if (held.size() < 50) {
+                const auto got = through(nullptr, wanted, {0, 1}, how);
+                BOOST_TEST(got->size() == wanted.padded()->bytes);
+                BOOST_TEST(lies_at(got->data(), wanted.alignment));
+                if (how != flags::kernel)
+                    BOOST_TEST(is_all(*got, 0));
+                std::memset(got->data(), 0x77, got->size());
+                held.emplace_back(*got, wanted);
+                continue;
+            }
+            auto& [block, of] = held[random.below(held.size())];
+            const auto kept = std::min(of.bytes, wanted.bytes);
+            BOOST_TEST(is_all(block, 0x77));
+            const auto next = through(block.data(), wanted, of, how);
+            BOOST_TEST(is_all(next->first(kept), 0x77));
+            if (how != flags::kernel && wanted.bytes > of.bytes)
+                BOOST_TEST(is_all(next->subspan(kept), 0));
+            std::memset(next->data(), 0x77, next->size());
+            block = *next;
+            of = wanted;
+        }
+        std::byte outside{};
+        (void)through(&outside, {0, 1}, {8, 1}, {});
+        BOOST_TEST((it.mistakes.seen.size() == 1u && it.mistakes.seen[0].what == errc::not_ours));
+        it.mistakes.seen.clear();
+        for (const auto& [block, of] : held)
+            (void)through(block.data(), {0, 1}, of, {});
+    }
+    it.heap.end_magazines(mine);
 }
 
 BOOST_AUTO_TEST_CASE(the_process_has_one) {

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "support/ledger.hpp"
+#include "support/skip.hpp"
 
 using namespace palloc;
 using test::ledger;
@@ -27,11 +28,21 @@ static_assert(sizeof(nothing) == 0);
 template <class T>
 using own = vec<T, ledger_ref>;
 
+/// clang's object-size check takes any reference to such an object for one that is out of bounds.
+void skip_where_references_are_measured() {
+#if defined(__has_feature)
+#if __has_feature(undefined_behavior_sanitizer)
+    test::skip("the sanitizer refuses objects of size 0");
+#endif
+#endif
+}
+
 } // namespace
 
 BOOST_AUTO_TEST_SUITE(size_zero)
 
 BOOST_AUTO_TEST_CASE(elements_of_size_zero_need_no_memory) {
+    skip_where_references_are_measured();
     ledger memory;
     own<nothing> it{ledger_ref(memory)};
     BOOST_TEST(it.capacity() == ~std::size_t{0});
@@ -46,6 +57,7 @@ BOOST_AUTO_TEST_CASE(elements_of_size_zero_need_no_memory) {
 }
 
 BOOST_AUTO_TEST_CASE(an_object_of_size_zero_needs_none) {
+    skip_where_references_are_measured();
     ledger memory;
     auto it = box<nothing, ledger_ref>::make_in(ledger_ref(memory), flags::nowait);
     BOOST_TEST((it.has_value() && static_cast<bool>(*it)));

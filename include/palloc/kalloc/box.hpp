@@ -156,7 +156,9 @@ class box {
     {
         return page_range::of(*this, from_.page_bytes());
     }
-    page_range pages() && = delete;
+    page_range pages() &&
+        requires page_allocator<A>
+    = delete;
     [[nodiscard]] std::span<std::byte> page_block() const noexcept {
         return {reinterpret_cast<std::byte*>(held_),
                 held_ == nullptr ? 0 : static_cast<std::size_t>(block_layout.bytes)};

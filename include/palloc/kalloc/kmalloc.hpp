@@ -39,7 +39,9 @@ class kmalloc {
                                                               const layout& old_layout,
                                                               alloc_flags flags,
                                                               numa_node node) noexcept {
-        return heap().realloc_through(own_magazines(), old, wanted, old_layout, flags, node);
+        if (own.there == nullptr && !own.asked) [[unlikely]]
+            make_own_magazines();
+        return own.heap->realloc_through(own.there, old, wanted, old_layout, flags, node);
     }
     [[nodiscard]] static result<std::span<std::byte>> shrink(std::byte* old, const layout& wanted,
                                                              const layout& old_layout,
@@ -51,33 +53,29 @@ class kmalloc {
   private:
     using magazines = kmalloc_heap::magazines;
 
-    struct own {
+    struct thread_state {
+        kmalloc_heap* heap = nullptr;
         magazines* there = nullptr;
-        bool asked = false; ///< where there are none then, the thread does without
+        bool asked = false; ///< where there are none then, or none any more, it does without
     };
-    static constinit thread_local own own_;
+    static constinit thread_local thread_state own;
 
-    /// The calling thread's; none where there is no memory for them, or the thread is about to end.
-    [[nodiscard]] static magazines* own_magazines() noexcept {
-        if (own_.there == nullptr && !own_.asked) [[unlikely]]
-            make_own_magazines();
-        return own_.there;
-    }
     [[gnu::noinline]] static void make_own_magazines() noexcept {
         struct end {
             ~end() {
-                if (auto* const gone = std::exchange(own_.there, nullptr))
+                if (auto* const gone = std::exchange(own.there, nullptr))
                     heap().end_magazines(gone);
             }
         };
-        own_.asked = true;
-        own_.there = heap().make_magazines().value_or(nullptr);
-        static thread_local end with_the_thread;
+        own.asked = true;
+        own.heap = &heap();
+        own.there = heap().make_magazines().value_or(nullptr);
+        static thread_local const end with_the_thread;
         (void)with_the_thread;
     }
 };
 
-inline constinit thread_local kmalloc::own kmalloc::own_;
+inline constinit thread_local kmalloc::thread_state kmalloc::own;
 
 static_assert(shrinking_allocator<kmalloc> && allocator_handle<kmalloc>);
 static_assert(shrinking_allocator<kmalloc_heap> && !allocator_handle<kmalloc_heap>);

@@ -93,25 +93,26 @@ class basic_kmalloc_heap {
     }
     /// @brief The same; blocks come from, and go to, the calling thread's magazines first.
     /// @param mine  null, or made by `make_magazines`
-    [[nodiscard]] result<std::span<std::byte>>
+    // Inlined where `alloc` and `free` are called, which then are a stack's pop and push.
+    [[nodiscard]] [[gnu::always_inline]] result<std::span<std::byte>>
     realloc_through(magazines* mine, std::byte* old, const layout& wanted, const layout& old_layout,
                     alloc_flags flags, numa_node node) noexcept {
-        if (old_layout.bytes == 0 || old == nullptr) {
-            if (wanted.bytes == 0)
-                return std::span<std::byte>(dangling(wanted.alignment), 0);
-            return fresh(mine, wanted, 0, flags, node);
+        if (mine != nullptr) [[likely]] {
+            compartment& here = *compartments_[ordinary_number].load(std::memory_order_acquire);
+            if (old_layout.bytes == 0 && is_plain(wanted, flags, node)) [[likely]] {
+                const std::uint64_t padded = align_up(wanted.bytes, wanted.alignment);
+                if (auto&& got = here.take(*mine, padded)) [[likely]]
+                    return std::span(reinterpret_cast<std::byte*>(*got), padded);
+            } else if (wanted.bytes == 0 && old_layout.bytes != 0) {
+                constexpr auto first = detail::page_code::of(ordinary_number, 1);
+                const std::size_t size_class = std::size_t{pages_.at(address_of(old))} - first;
+                if (compartment::holds(size_class, old_layout.bytes)) [[likely]] {
+                    here.deallocate(*mine, address_of(old), size_class);
+                    return std::span<std::byte>(dangling(wanted.alignment), 0);
+                }
+            }
         }
-        if (wanted.bytes == 0) {
-            give_back(mine, old, old_layout);
-            return std::span<std::byte>(dangling(wanted.alignment), 0);
-        }
-        const auto there = usable_bytes(old);
-        if (!there || *there < old_layout.bytes)
-            return report(there ? errc::wrong_size : there.error().code, old, old_layout);
-        const auto padded = wanted.valid() ? wanted.padded() : std::nullopt;
-        if (padded && padded->bytes <= *there && lies_at(old, wanted.alignment))
-            return zeroed({old, padded->bytes}, old_layout.bytes, flags);
-        return moved(mine, old, wanted, old_layout, flags, node);
+        return realloc_in_full(mine, old, wanted, old_layout, flags, node);
     }
 
     /// @brief `realloc` to a size that is not larger, into a smaller class if there is one.
@@ -146,6 +147,8 @@ class basic_kmalloc_heap {
     /// @brief Empty magazines for one thread.
     /// @par Errors  those of the books
     [[nodiscard]] result<magazines*> make_magazines() noexcept {
+        if (const auto there = make(ordinary_number, no_node); !there)
+            return tl::unexpected(there.error());
         return options_.metadata.take(sizeof(magazines)).map([](std::byte* storage) noexcept {
             return ::new (static_cast<void*>(storage)) magazines;
         });
@@ -201,6 +204,35 @@ class basic_kmalloc_heap {
     [[nodiscard]] static std::size_t number_of(alloc_flags flags, numa_node node) noexcept {
         return 1 + 2 * static_cast<std::size_t>(node.number + 1) +
                (flags.contains(flags::account) ? 1 : 0);
+    }
+
+    /// Of a class, and nothing special about it.
+    [[nodiscard]] static bool is_plain(const layout& wanted, alloc_flags flags,
+                                       numa_node node) noexcept {
+        constexpr alloc_flags special = flags::may_block | flags::account | flags::zero;
+        return wanted.bytes - 1 < compartment::largest_small && wanted.alignment - 1 < min_align &&
+               wanted.valid() && node == no_node && (flags & special) == flags::may_block;
+    }
+
+    [[nodiscard]] [[gnu::noinline]] result<std::span<std::byte>>
+    realloc_in_full(magazines* mine, std::byte* old, const layout& wanted, const layout& old_layout,
+                    alloc_flags flags, numa_node node) noexcept {
+        if (old_layout.bytes == 0 || old == nullptr) {
+            if (wanted.bytes == 0)
+                return std::span<std::byte>(dangling(wanted.alignment), 0);
+            return fresh(mine, wanted, 0, flags, node);
+        }
+        if (wanted.bytes == 0) {
+            give_back(mine, old, old_layout);
+            return std::span<std::byte>(dangling(wanted.alignment), 0);
+        }
+        const auto there = usable_bytes(old);
+        if (!there || *there < old_layout.bytes)
+            return report(there ? errc::wrong_size : there.error().code, old, old_layout);
+        const auto padded = wanted.valid() ? wanted.padded() : std::nullopt;
+        if (padded && padded->bytes <= *there && lies_at(old, wanted.alignment))
+            return zeroed({old, padded->bytes}, old_layout.bytes, flags);
+        return moved(mine, old, wanted, old_layout, flags, node);
     }
 
     [[nodiscard]] static std::span<std::byte> zeroed(std::span<std::byte> block, std::uint64_t kept,

@@ -29,7 +29,7 @@ template <class T>
 reject(error why, T&& value) noexcept(std::is_nothrow_move_constructible_v<T>)
     requires(!std::is_reference_v<T>)
 {
-    return tl::unexpected<rejected<T>>(rejected<T>{why, std::move(value)});
+    return tl::unexpected<rejected<T>>(rejected<T>{why, std::forward<T>(value)});
 }
 
 } // namespace palloc::inline v0

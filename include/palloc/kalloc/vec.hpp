@@ -163,7 +163,9 @@ class vec {
     {
         return page_range::of(*this, store_.from().page_bytes());
     }
-    page_range pages() && = delete;
+    page_range pages() &&
+        requires page_allocator<A>
+    = delete;
     [[nodiscard]] std::span<std::byte> page_block() const noexcept { return store_.bytes(); }
 
     // ---------------------------------------------------------------- room
@@ -358,8 +360,6 @@ class vec {
         store_.swap(other.store_);
         std::swap(size_, other.size_);
     }
-
-    // ---------------------------------------------------------------- comparing
 
     template <class U, allocator_handle B>
         requires std::equality_comparable_with<T, U>

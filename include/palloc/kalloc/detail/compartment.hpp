@@ -20,6 +20,7 @@
 #include <palloc/pool_options.hpp>
 #include <palloc/protections/unprotected.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -29,7 +30,10 @@ namespace palloc::inline v0::detail {
 /// @brief Blocks by the class that serves them, which whoever frees a block has to know.
 template <backing_can_map Backing>
 class compartment {
+  public:
     static constexpr std::uint64_t largest_small = 8192;
+
+  private:
     using parent = pool<static_granule<page_map::page_bytes>, compartment_backing<Backing>,
                         boundary<indexed>, best_fit, unprotected>;
     using grid = size_class_grid<>;
@@ -81,7 +85,18 @@ class compartment {
     void deallocate(address block, std::size_t size_class) noexcept {
         (void)cache_.deallocate(block, class_bytes(size_class), 1);
     }
-    void deallocate(magazines& mine, address block, std::size_t size_class) noexcept {
+    /// @brief A block of a class.
+    /// @pre  `bytes` is at least 1 and at most `largest_small`.
+    [[nodiscard]] [[gnu::always_inline]] result<address> take(magazines& mine,
+                                                              std::uint64_t bytes) noexcept {
+        return mine.take(bytes, cache_.pool());
+    }
+    /// @brief Whether there is such a class, and its blocks hold so many bytes.
+    [[nodiscard]] static bool holds(std::size_t size_class, std::uint64_t bytes) noexcept {
+        return size_class < sizes.size() && bytes <= sizes[size_class];
+    }
+    [[gnu::always_inline]] void deallocate(magazines& mine, address block,
+                                           std::size_t size_class) noexcept {
         (void)mine.put_class(size_class, block, cache_.pool());
     }
     void flush(magazines& mine) noexcept { mine.flush(cache_.pool()); }
@@ -114,6 +129,13 @@ class compartment {
     }
 
   private:
+    static constexpr auto sizes = [] {
+        std::array<std::uint32_t, classes::class_count> all{};
+        for (std::size_t i = 0; i != all.size(); ++i)
+            all[i] = static_cast<std::uint32_t>(grid::bytes(i));
+        return all;
+    }();
+
     thread_cache<locked<classes>, kept, 16, grid> cache_;
 };
 
