@@ -20,6 +20,7 @@
 #include "backends/os.hpp"
 #include "support/backing_checks.hpp"
 #include "support/page_probe.hpp"
+#include "support/sanitizers.hpp"
 
 namespace {
 
@@ -130,7 +131,10 @@ BOOST_AUTO_TEST_CASE(every_kind_is_counted_and_can_be_made_to_fail) {
     for (const auto& [kind, make] : each_kind)
         BOOST_TEST_CONTEXT("kind " << static_cast<int>(kind)) {
             const std::uint64_t before = os::calls(kind);
-            BOOST_TEST(!make());
+            const bool done = make();
+            // Sanitizers say that all memory is locked, and lock none.
+            if (!test::is_sanitized || (kind != call::lock && kind != call::unlock))
+                BOOST_TEST(!done);
             BOOST_TEST(os::calls(kind) == before + 1);
         }
     // calls that succeed where they may
