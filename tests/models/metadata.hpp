@@ -14,7 +14,7 @@
 
 namespace palloc::test {
 
-using metadata_models = std::tuple<mapped_metadata, //
+using metadata_models = std::tuple<mapped_metadata,  //
                                    guarded_metadata, //
                                    metadata_arena>;
 
