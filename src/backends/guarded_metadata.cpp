@@ -39,7 +39,7 @@ result<std::byte*> guarded_metadata::take(std::size_t bytes) noexcept {
     const auto rounded = checked_align_up(bytes, storage_alignment);
     const auto needed = rounded ? checked_add(*rounded, header_bytes + os::page_bytes() - 1)
                                 : std::optional<std::size_t>();
-    if (!needed)
+    if (!rounded || !needed)
         return fail(errc::too_large);
     if (newest_ == nullptr || *rounded > newest_->bytes - newest_->used_bytes) {
         const std::size_t mapped = std::max(arena_bytes, align_down(*needed, os::page_bytes()));

@@ -33,8 +33,8 @@ std::uint64_t page_bytes_on(page_rung rung) noexcept {
 }
 
 os::mapping mapping_on(page_rung rung) noexcept {
-    const int large = rung == page_rung::gigantic ? MAP_HUGETLB | MAP_HUGE_1GB
-                      : rung == page_rung::huge   ? MAP_HUGETLB | MAP_HUGE_2MB
+    const int large = rung == page_rung::gigantic ? MAP_HUGETLB | static_cast<int>(MAP_HUGE_1GB)
+                      : rung == page_rung::huge   ? MAP_HUGETLB | static_cast<int>(MAP_HUGE_2MB)
                                                   : 0;
     return {.protection = PROT_READ | PROT_WRITE,
             .flags = anonymous | large,

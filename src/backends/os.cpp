@@ -12,10 +12,10 @@
 #include <sys/syscall.h>
 
 #ifndef SYS_memfd_secret
-#define SYS_memfd_secret 447
+#define SYS_memfd_secret 447 // NOLINT(readability-identifier-naming): the system's name
 #endif
 #ifndef SYS_mseal
-#define SYS_mseal 462
+#define SYS_mseal 462 // NOLINT(readability-identifier-naming)
 #endif
 
 namespace palloc::inline v0::os {

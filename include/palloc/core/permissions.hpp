@@ -69,9 +69,9 @@ template <unsigned A, unsigned B>
 
 namespace perm {
 
-inline constexpr permission_flags<1> R;
-inline constexpr permission_flags<2> W;
-inline constexpr permission_flags<4> X;
+inline constexpr permission_flags<1> R; // NOLINT(readability-identifier-naming)
+inline constexpr permission_flags<2> W; // NOLINT(readability-identifier-naming)
+inline constexpr permission_flags<4> X; // NOLINT(readability-identifier-naming)
 
 } // namespace perm
 } // namespace palloc::inline v0
