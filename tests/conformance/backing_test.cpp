@@ -25,7 +25,9 @@ struct can_map : std::bool_constant<backing_can_map<B>> {};
 template <class B>
 struct can_adopt : std::bool_constant<backing_can_adopt<B>> {};
 template <class B>
-struct can_map_touchable : std::bool_constant<backing_can_map<B> && memory_may_be_touched<B>> {};
+struct can_map_touchable
+    : std::bool_constant<backing_can_map<B> && memory_may_be_touched<B> && !backing_can_commit<B>> {
+};
 template <class B>
 struct knows_more
     : std::bool_constant<backing_can_adopt<B> &&

@@ -41,10 +41,10 @@ void check_fails(const result<T>& answer, error expected) {
         BOOST_TEST(answer.error() == expected);
 }
 
-/// @brief Writes both ends and reads them back, where that is allowed at all.
+/// @brief Writes both ends and reads them back, where that is allowed at all, and memory there.
 template <backing_can_map Backing>
 void check_touchable(range where) {
-    if constexpr (memory_may_be_touched<Backing>) {
+    if constexpr (memory_may_be_touched<Backing> && !backing_can_commit<Backing>) {
         auto* const first = reinterpret_cast<volatile std::byte*>(where.base);
         for (const std::uint64_t offset : {std::uint64_t{0}, where.bytes - 1}) {
             first[offset] = std::byte{0x5a};
