@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(writer_makes_the_best_of_what_it_missed) {
     const auto totals = writer.finish();
     BOOST_TEST(text_of(file.path()) ==
                "# palloc-heap-trace 1\n"
-               "# program: two lines   threads: 2   ops: 8   peak-live-bytes: 110   "
+               "# program: two lines   threads: 2   ops: 8   peak-live-bytes: 100   "
                "peak-live-blocks: 2\n"
                "a 0 100 16 0\nf 0 0\na 1 50 16 0\na 2 10 32 1\nr 1 3 70 0\nf 3 0\na 4 30 16 1\n"
                "f 2 1\n");
