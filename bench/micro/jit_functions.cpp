@@ -194,20 +194,26 @@ life live() {
     return told;
 }
 
-using lives = std::map<std::string_view, std::vector<life>>;
-
+/// The lives of round after round, each lived by all in turn when it is first asked for.
 template <class... Allocators>
-std::unique_ptr<lives> live_in_turn() {
-    auto all = std::make_unique<lives>();
-    for (int round = 0; round != rounds; ++round)
-        ((*all)[Allocators::name].push_back(live<Allocators>()), ...);
-    return all;
-}
+class rounds_of {
+  public:
+    const life& told(std::string_view allocator, std::size_t round) {
+        while (lived_.size() <= round) {
+            auto& now = lived_.emplace_back();
+            ((now[Allocators::name] = live<Allocators>()), ...);
+        }
+        return lived_[round].at(allocator);
+    }
 
-lazily<lives>& all_lives() {
-    static lazily<lives> all(live_in_turn<of_palloc<wiping::at_once>, of_asmjit<false, false>,
-                                          of_palloc<wiping::before_reuse>, of_asmjit<true, false>,
-                                          of_asmjit<true, true>>);
+  private:
+    std::vector<std::map<std::string_view, life>> lived_;
+};
+
+auto& all_rounds() {
+    static rounds_of<of_palloc<wiping::at_once>, of_asmjit<false, false>,
+                     of_palloc<wiping::before_reuse>, of_asmjit<true, false>, of_asmjit<true, true>>
+        all;
     return all;
 }
 
@@ -220,8 +226,7 @@ experiment phase_of(std::string_view allocator, std::size_t phase) {
     return {.name = name_of(allocator, phases[phase]),
             .measure =
                 [=, round = std::make_shared<std::size_t>(0)](benchmark::State& state) {
-                    const auto& mine = all_lives().get().at(allocator);
-                    const life& told = mine[(*round)++ % mine.size()];
+                    const life& told = all_rounds().told(allocator, (*round)++);
                     while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(count)))
                         state.SetIterationTime(told.seconds[phase]);
                     state.counters["asked%"] = told.asked_percent;
