@@ -44,8 +44,10 @@
 #include <palloc/compositions/locked.hpp>
 #include <palloc/compositions/magazine.hpp>
 #include <palloc/compositions/presets.hpp>
+#include <palloc/compositions/retiring.hpp>
 #include <palloc/compositions/segregator.hpp>
 #include <palloc/compositions/size_classes.hpp>
+#include <palloc/compositions/thread_cache.hpp>
 #include <palloc/core/fault_report.hpp>
 #include <palloc/core/layout.hpp>
 #include <palloc/core/version.hpp>

@@ -24,6 +24,13 @@ namespace {
 
 constexpr int read_write = PROT_READ | PROT_WRITE;
 
+result<std::uint64_t> file_bytes(const map_request& wanted) noexcept {
+    auto bytes = os::whole_pages(wanted);
+    if (bytes && *bytes > std::uint64_t{std::numeric_limits<off_t>::max()})
+        return fail(errc::too_large);
+    return bytes;
+}
+
 /// @brief A file that nobody can execute by its name; kernels before 6.3 do not know how to say so.
 result<int> make_file(const char* name) noexcept {
     constexpr unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
@@ -63,11 +70,9 @@ result<memfd::region> memfd::map(const map_request& wanted) noexcept {
     if (wanted.node != any_node || child == fork_treatment::copied ||
         child == fork_treatment::wiped)
         return fail(errc::not_supported);
-    const auto bytes = os::whole_pages(wanted);
+    const auto bytes = file_bytes(wanted);
     if (!bytes)
         return tl::unexpected(bytes.error());
-    if (*bytes > std::uint64_t{std::numeric_limits<off_t>::max()})
-        return fail(errc::too_large);
     const auto generation = os::process_generation();
     if (!generation)
         return tl::unexpected(generation.error());
@@ -199,6 +204,31 @@ result<void> memfd::forbid_other_writers(region& it) noexcept {
     if (!done && done.error().os_code == EINVAL)
         return fail(errc::not_supported, EINVAL);
     return done;
+}
+
+result<void> memfd::resize(region& it, std::uint64_t bytes, bool may_move) noexcept {
+    if (!os::is_generation(it.generation_))
+        return fail(errc::not_supported);
+    if (it.alias_ != 0 || it.where_.bytes == 0)
+        return fail(errc::bad_argument);
+    const auto wanted = file_bytes({.bytes = bytes});
+    if (!wanted)
+        return tl::unexpected(wanted.error());
+    if (it.sealed_)
+        return fail(errc::os_failure, EPERM);
+    const std::uint64_t before = it.where_.bytes;
+    if (*wanted == before)
+        return {};
+    if (const auto sized = os::set_size(it.file_, *wanted); !sized)
+        return sized;
+    const auto placed = os::remap(it.where_, *wanted, may_move ? MREMAP_MAYMOVE : 0);
+    if (!placed) {
+        (void)os::truncate(it.file_, before); // it had that size: nothing new is asked for
+        return !may_move && placed.error().os_code == ENOMEM ? fail(errc::no_room)
+                                                             : tl::unexpected(placed.error());
+    }
+    it.where_ = {*placed, *wanted};
+    return {};
 }
 
 /// @brief One call to the system puts the new view where the old one was: nothing to undo. Views of

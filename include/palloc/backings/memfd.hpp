@@ -123,6 +123,15 @@ class memfd {
     /// 6.10
     [[nodiscard]] result<void> make_permanent(region& it) noexcept;
 
+    /// @brief Makes the region longer or shorter at its end, rounded up to whole pages. Where the
+    /// addresses behind it are taken, its pages move, contents and all, if they may: `where` tells
+    /// where to. New pages are zeros.
+    /// @par Errors `zero_size`; `too_large`; `no_room` where it would have to move; `bad_argument`
+    /// while the alias is open; `not_supported` in a child; `os_failure`: EFBIG as for `map`, EPERM
+    /// where sealed or closed to other writers, EFAULT where parts of the view were replaced.
+    /// Nothing changed, but that pages which were to go read as zeros.
+    [[nodiscard]] result<void> resize(region& it, std::uint64_t bytes, bool may_move) noexcept;
+
     /// @brief Maps the pages of a part once more, writable, elsewhere. No child ever has them.
     /// @return where the part begins there
     /// @par Errors `bad_argument` outside the region; `not_supported` in a child; `os_failure`:
