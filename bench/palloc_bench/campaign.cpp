@@ -125,16 +125,27 @@ void look_closer(trace_report& report, const trace& program, const campaign_opti
             report.stopped = true;
             return;
         }
-        if (wanted(options.latency))
+        const auto failed = [&each](const char* look, const std::string& why) {
+            each.not_seen.push_back(std::string(look) + ": " + why);
+        };
+        if (wanted(options.latency)) {
             if (const auto got = measure_latency(program, *each.pool, how))
                 each.latency = *got;
-        if (wanted(options.inspection))
+            else
+                failed("latency", got.error());
+        }
+        if (wanted(options.inspection)) {
             if (const auto got = inspect(program, *each.pool, how))
                 each.inspected = std::make_shared<inspection>(*got);
+            else
+                failed("memory over the run", got.error());
+        }
         if (options.perf && each.measured()) {
             measuring_options counted = how;
             counted.perf = true;
             const auto got = measure(program, *each.pool, counted);
+            if (!got)
+                failed("counters", got.error());
             if (!got || got->outcome.record.operations == 0)
                 continue;
             const auto operations = static_cast<double>(got->outcome.record.operations);

@@ -58,6 +58,7 @@ struct cell {
     std::optional<perf_figures> perf; ///< an operation
     std::optional<latency_report> latency;
     std::shared_ptr<const palloc::bench::inspection> inspected;
+    std::vector<std::string> not_seen; ///< which closer looks failed, and why
 
     [[nodiscard]] bool measured() const noexcept { return error.empty() && skipped.empty(); }
     [[nodiscard]] bool cut() const noexcept { return completed < 1; }

@@ -205,6 +205,8 @@ json entry_of(const trace_report& report, const cell& each) {
         add_latency(entry, *each.latency);
     if (each.inspected)
         add_inspection(entry, *each.inspected);
+    if (!each.not_seen.empty())
+        entry["not_seen"] = each.not_seen;
     entry["spread"] = each.net_ns.spread;
     entry["samples_ns"] = each.samples;
     entry["harness_ns"] = report.harness_ns;

@@ -71,6 +71,9 @@ std::string table_of(const trace_report& report, std::string_view baseline) {
                        each.fragmentation ? fmt::format("{:.2f}", *each.fragmentation) : "-",
                        each.refused, remark_on(each));
     }
+    for (const cell& each : report.cells)
+        for (const std::string& look : each.not_seen)
+            fmt::format_to(out, "  {:{}} not seen: {}\n", each.pool->name, width, look);
     fmt::format_to(
         out, "  ({:.1f} ns of the harness subtracted from each operation{})\n", report.harness_ns,
         rival == nullptr ? "" : fmt::format("; ratio: of time to {}", rival->pool->name));

@@ -287,7 +287,7 @@
         (100 * c.spread).toFixed(0) + " %", base && c.comparable ? (c.real_time / base.real_time).toFixed(2) : "–", mebibytes(c.peak_bytes),
         fixed(c.overhead_ratio, 2), fixed(c.fragmentation, 2), c.latency_ns ? fixed(c.latency_ns.allocate.p99, 0) : "–",
         c.label || String(c.failures)])));
-    const failed = cells.filter((c) => c.failures || c.error_occurred || c.label)
+    const failed = cells.filter((c) => c.failures || c.error_occurred || c.label || c.not_seen)
       .sort((a, b) => (a.first_failure_at ?? Infinity) - (b.first_failure_at ?? Infinity));
     const skipped = figures.context.skipped.filter((s) => s.name.startsWith(trace.name + "/"));
     const box = at("failed");
@@ -297,7 +297,7 @@
       const inside = element("table");
       inside.append(...table(["composition", "first at operation", "full", "fragmented", "what happened"], failed.map((c) => ["", c.composition,
         c.first_failure_at === undefined ? "–" : (c.first_failure_at + 1).toLocaleString("en"), String(c.failures_full ?? "–"), String(c.failures_fragmented ?? "–"),
-        c.error_message || [c.failures ? c.failures + " requests refused" : "", c.label || ""].filter(Boolean).join("; ")])));
+        c.error_message || [c.failures ? c.failures + " requests refused" : "", c.label || "", ...(c.not_seen || []).map((s) => "not seen: " + s)].filter(Boolean).join("; ")])));
       const scroll = element("div", undefined, "table");
       scroll.append(inside);
       box.append(scroll);

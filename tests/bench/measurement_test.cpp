@@ -2,16 +2,22 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <new>
+#include <nlohmann/json.hpp>
 #include <palloc_bench/campaign.hpp>
+#include <palloc_bench/json_report.hpp>
 #include <palloc_bench/mapped_array.hpp>
 #include <palloc_bench/measurement.hpp>
+#include <palloc_bench/text_report.hpp>
 #include <palloc_bench/trace_reader.hpp>
+
+#include <sys/mman.h>
 
 #include "trace_file.hpp"
 
@@ -92,6 +98,25 @@ class refusing_resource final : public forwarding_resource {
 
   private:
     void* do_allocate(std::size_t, std::size_t) override { throw std::bad_alloc(); }
+};
+
+/// How many processes have made a `late_crashing_resource`.
+std::atomic<int>& processes_so_far =
+    *::new (::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0))
+        std::atomic<int>(0);
+
+/// Lives through the audit and one replay.
+class late_crashing_resource final : public forwarding_resource {
+  public:
+    using forwarding_resource::forwarding_resource;
+
+  private:
+    void* do_allocate(std::size_t bytes, std::size_t alignment) override {
+        if (number_ > 2)
+            _Exit(7);
+        return forwarding_resource::do_allocate(bytes, alignment);
+    }
+    int number_ = ++processes_so_far;
 };
 
 class half_broken final : public bench::contender {
@@ -184,6 +209,31 @@ BOOST_AUTO_TEST_CASE(all_are_measured_and_ranked) {
     BOOST_TEST(report.cells[2].refused > 0u);
     BOOST_TEST(report.cells[3].pool == &crashing);
     BOOST_TEST(!report.cells[3].error.empty());
+}
+
+BOOST_AUTO_TEST_CASE(a_closer_look_that_fails_is_named) {
+    const bench::composition late{"late", "", make<late_crashing_resource>};
+    const std::vector<const bench::composition*> pools{&plain, &late};
+    const auto report = bench::measure_all(read_random(1), pools,
+                                           {.repetitions = 1,
+                                            .replay_limit = 1h,
+                                            .latency = bench::campaign_options::detail::of_all,
+                                            .inspection = bench::campaign_options::detail::of_all});
+    for (const bench::cell& each : report.cells) {
+        BOOST_TEST(each.measured());
+        const bool crashed = each.pool == &late;
+        BOOST_TEST(each.latency.has_value() != crashed);
+        BOOST_TEST((each.inspected == nullptr) == crashed);
+        BOOST_TEST(each.not_seen.size() == (crashed ? 2u : 0u));
+    }
+    for (const char* const text : {"late", "not seen: latency: exited with status 7",
+                                   "not seen: memory over the run: exited with status 7"})
+        BOOST_TEST(bench::table_of(report, {}).find(text) != std::string::npos, text);
+    const auto figures = bench::json_of({&report, 1}, "command", {});
+    int named = 0;
+    for (const auto& entry : figures.at("benchmarks"))
+        named += entry.contains("not_seen") ? 1 : 0;
+    BOOST_TEST(named == 1);
 }
 
 BOOST_AUTO_TEST_CASE(cell_without_time_is_cut_and_not_repeated) {
