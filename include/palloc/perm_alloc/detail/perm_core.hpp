@@ -319,6 +319,9 @@ class perm_core {
                 if (area.deferred)
                     if (const auto shown = p.reveal(b, r, area); !shown)
                         return tl::unexpected(shown.error());
+                if (executable(area.wanted)) // what was fetched here before were traps
+                    __builtin___clear_cache(reinterpret_cast<char*>(target.base),
+                                            reinterpret_cast<char*>(target.base + target.bytes));
                 return true;
             });
     }
