@@ -48,6 +48,7 @@
 #include <palloc/compositions/size_classes.hpp>
 #include <palloc/core/fault_report.hpp>
 #include <palloc/core/layout.hpp>
+#include <palloc/core/mapping_use.hpp>
 #include <palloc/core/version.hpp>
 #include <palloc/core/write_window.hpp>
 #include <palloc/genalloc.hpp>
