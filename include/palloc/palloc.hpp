@@ -50,6 +50,7 @@
 #include <palloc/compositions/thread_cache.hpp>
 #include <palloc/core/fault_report.hpp>
 #include <palloc/core/layout.hpp>
+#include <palloc/core/mapping_use.hpp>
 #include <palloc/core/version.hpp>
 #include <palloc/core/write_window.hpp>
 #include <palloc/genalloc.hpp>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief What is in a pool, as ranges: chunks, free runs, live blocks, pages.
+/// @brief What is in a pool, as ranges: chunks, free runs, live blocks, pages; and the pages of a
+/// typed allocator's block (`page_range`).
 ///
 /// All are lazy and hold nothing but references to the pool. A change of the pool ends what is
 /// known of the part that it changes; over a concurrent bitmap an element is what was true when it
@@ -11,11 +12,13 @@
 #include <palloc/core/layout.hpp>
 #include <palloc/core/placement.hpp>
 #include <palloc/core/range.hpp>
+#include <palloc/kalloc/page_range.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <range/v3/range/concepts.hpp>
 #include <range/v3/view/facade.hpp>
 #include <range/v3/view/iota.hpp>
 #include <range/v3/view/join.hpp>
@@ -142,3 +145,7 @@ template <class Pool>
 }
 
 } // namespace palloc::inline v0::views
+
+/// @brief Pages of a block go through range-v3's views as they do through the standard's.
+template <>
+inline constexpr bool ranges::enable_view<palloc::page_range> = true;

@@ -168,6 +168,22 @@ BOOST_AUTO_TEST_CASE(whatever_happens_contents_and_zeroes_are_right) {
     BOOST_TEST(it.script.calls(backing_call::move_pages) > 10u);
 }
 
+BOOST_AUTO_TEST_CASE(pages_that_are_not_taken_back_are_zero_all_the_same) {
+    scene it;
+    auto block = it.block(4 * page);
+    auto* const place = block.data();
+    std::memset(place, 8, block.size());
+    it.script.fail_nth(backing_call::decommit, 1);
+    block = *it.to(block, page); // three pages keep what they held
+    const auto next = it.block(page);
+    BOOST_TEST((next.data() == place + page && is_all(next, 0)));
+    it.drop(next);
+    block = *it.to(block, 4 * page);
+    BOOST_TEST((block.data() == place && is_all(block.first(page), 8)));
+    BOOST_TEST(is_all(block.subspan(page), 0));
+    it.drop(block);
+}
+
 BOOST_AUTO_TEST_CASE(without_may_block_only_what_needs_no_pages) {
     scene it;
     BOOST_TEST((alloc(it.heap, {1, 1}, flags::atomic).error().code == errc::out_of_memory));

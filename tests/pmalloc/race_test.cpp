@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "pmalloc/made.hpp"
+#include "support/sanitizers.hpp"
 
 using namespace palloc;
 using test::made;
@@ -37,6 +38,12 @@ class faults_return {
         catching.sa_flags = SA_SIGINFO | SA_NODEFER;
         catching.sa_sigaction = [](int, siginfo_t* info, void*) {
             fault_address = reinterpret_cast<std::uintptr_t>(info->si_addr);
+            // A sanitizer has all signals blocked while it calls this, and nothing unblocks them
+            // after a jump.
+            sigset_t here;
+            ::sigemptyset(&here);
+            ::sigaddset(&here, SIGSEGV);
+            ::pthread_sigmask(SIG_UNBLOCK, &here, nullptr);
             siglongjmp(after_fault, 1);
         };
         ::sigaction(SIGSEGV, &catching, &old_);
@@ -50,7 +57,7 @@ class faults_return {
 };
 
 /// Answers whether the store faulted, at exactly that address.
-bool store_faults(volatile unsigned char* at) {
+PALLOC_RACES_ON_PURPOSE bool store_faults(volatile unsigned char* at) {
     if (sigsetjmp(after_fault, 0) == 0) {
         *at = 0xee;
         return false;
@@ -59,7 +66,8 @@ bool store_faults(volatile unsigned char* at) {
 }
 
 /// Every second word, from number `first` on. Answers whether a store faulted.
-[[gnu::noinline]] bool store_words(volatile std::uint64_t* words, int first, std::uint64_t value) {
+[[gnu::noinline]] PALLOC_RACES_ON_PURPOSE bool store_words(volatile std::uint64_t* words, int first,
+                                                           std::uint64_t value) {
     if (sigsetjmp(after_fault, 0) != 0)
         return true;
     for (int i = first; i < words_of_race; i += 2)
@@ -67,7 +75,7 @@ bool store_faults(volatile unsigned char* at) {
     return false;
 }
 
-[[gnu::noinline]] void store_often(volatile std::uint64_t* word) {
+[[gnu::noinline]] PALLOC_RACES_ON_PURPOSE void store_often(volatile std::uint64_t* word) {
     if (sigsetjmp(after_fault, 0) == 0)
         for (std::uint64_t value = 1; value != 64; ++value)
             *word = value;

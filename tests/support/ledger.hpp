@@ -38,13 +38,17 @@ class ledger {
     [[nodiscard]] result<std::span<std::byte>> realloc(std::byte* old, const layout& wanted,
                                                        const layout& old_layout, alloc_flags flags,
                                                        numa_node node) noexcept {
-        check(node == no_node && is_power_of_two(wanted.alignment));
+        check(node == no_node);
         if (old_layout.bytes != 0)
             require(live_.contains(old) && live_.at(old) == old_layout);
         if (wanted.bytes == 0) {
             give_back(old, old_layout);
             return std::span<std::byte>(dangling(wanted.alignment), 0);
         }
+        if (!wanted.valid())
+            return fail(errc::bad_alignment);
+        if (std::max(wanted.bytes, wanted.alignment) > most)
+            return fail(errc::too_large);
         last_flags_ = flags;
         if (++calls_ == fatal_)
             return fail(errc::out_of_memory);
@@ -59,6 +63,8 @@ class ledger {
     }
 
   private:
+    static constexpr std::uint64_t most = std::uint64_t{1} << 40;
+
     void give_back(std::byte* old, const layout& of) noexcept {
         if (of.bytes == 0)
             return;

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief Whether a sanitizer keeps books of its own in this process's memory, so that what the
-/// kernel counts is not ours alone.
+/// @brief What tests have to know of sanitizers: whether one keeps books of its own in this
+/// process's memory, so that what the kernel counts is not ours alone; and how to be left alone.
 #pragma once
+
+/// Where threads race on purpose, because what is tested is the kernel: TSan looks away.
+#define PALLOC_RACES_ON_PURPOSE __attribute__((no_sanitize("thread")))
 
 namespace palloc::test {
 

@@ -33,6 +33,7 @@
 #include <palloc/core/layout.hpp>
 #include <palloc/core/range.hpp>
 #include <palloc/granularities/order_granule.hpp>
+#include <palloc/kalloc/detail/clean_pages.hpp>
 #include <palloc/kalloc/heap_options.hpp>
 #include <palloc/kalloc/node_placement.hpp>
 #include <palloc/kalloc/page_range.hpp>
@@ -61,7 +62,8 @@ class basic_vmalloc_heap {
     static constexpr std::size_t min_align = 4096; ///< pages of this machine may be larger
 
     /// @brief The pool beneath.
-    using pages_pool = pool<order_granule, Backing, boundary<indexed>, best_fit, unprotected>;
+    using pages_pool =
+        pool<order_granule, detail::clean_pages<Backing>, boundary<indexed>, best_fit, unprotected>;
 
     /// @brief Cannot fail: address space is taken by the first block.
     /// @param options  `account_cap_bytes` and `reserve_bytes` are not used.
@@ -74,7 +76,7 @@ class basic_vmalloc_heap {
                               .on_misuse = options.on_misuse,
                               .metadata = options.metadata},
                  order_granule(static_cast<unsigned>(std::countr_zero(page_bytes_))),
-                 std::move(backing)) {}
+                 detail::clean_pages(std::move(backing), pages_may_be_used_)) {}
     basic_vmalloc_heap(const basic_vmalloc_heap&) = delete;
     basic_vmalloc_heap& operator=(const basic_vmalloc_heap&) = delete;
 
@@ -159,6 +161,7 @@ class basic_vmalloc_heap {
             return tl::unexpected(got.error());
         if (node != no_node)
             placement_.place({*got, whole_pages(wanted.bytes)}, node);
+        clean({*got, whole_pages(wanted.bytes)});
         return span_of(*got, wanted.bytes);
     }
 
@@ -186,12 +189,20 @@ class basic_vmalloc_heap {
             return tl::unexpected(now.error());
         if (node != no_node && after > before)
             placement_.place({*now + before, after - before}, node);
+        if (after > before)
+            clean({*now + before, after - before});
         const auto block = span_of(*now, wanted.bytes);
         // Whole pages that are new are 0 already.
         if (flags.contains(flags::zero) && old_layout.bytes < wanted.bytes)
             std::memset(block.data() + old_layout.bytes, 0,
                         std::min(wanted.bytes, before) - old_layout.bytes);
         return block;
+    }
+
+    /// Pages are zero when they are committed, unless an earlier block's could not be given back.
+    void clean(range pages) noexcept {
+        if (pages_may_be_used_.load(std::memory_order_relaxed)) [[unlikely]]
+            std::memset(reinterpret_cast<void*>(pages.base), 0, pages.bytes);
     }
 
     void give_back(std::byte* block, const layout& of) noexcept {
@@ -205,6 +216,7 @@ class basic_vmalloc_heap {
 
     heap_options options_;
     std::uint64_t page_bytes_;
+    std::atomic<bool> pages_may_be_used_{false};
     locked<pages_pool> pages_;
     node_placement placement_;
     std::atomic<std::uint64_t> failures_{0};
