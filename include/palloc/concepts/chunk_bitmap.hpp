@@ -69,10 +69,13 @@ concept concurrent_bitmap = chunk_bitmap<M> && requires(const M& c) {
 };
 
 /// @brief Its storage is shared by processes, each with a pool of its own over it: what is in use
-/// may be another's, and room is made that this process's pool does not hear of.
+/// may be another's, and room is made that this process's pool does not hear of. `self()` is this
+/// process's number, from 1 on.
 template <class M>
-concept bitmap_is_shared_by_processes =
-    concurrent_bitmap<M> && requires { requires M::is_shared_by_processes; };
+concept bitmap_is_shared_by_processes = concurrent_bitmap<M> && requires(const M& c) {
+    requires M::is_shared_by_processes;
+    { c.self() } noexcept -> std::convertible_to<std::uint32_t>;
+};
 
 /// @brief Knows where blocks begin and end, so that a free needs no size.
 ///
