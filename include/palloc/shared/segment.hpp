@@ -220,7 +220,8 @@ class shared_segment {
         std::size_t claimants = 0; ///< that had died
         std::uint64_t bytes = 0;   ///< that they held
     };
-    /// @brief Gives back what dead claimants held, and were claiming or giving back.
+    /// @brief Gives back what dead claimants held, and were claiming or giving back. Those that
+    /// another process is just reclaiming are left to it, and not counted.
     /// @par Complexity  a system call a claimant; O(granules / 8) for each that is dead
     reclaimed reclaim() noexcept {
         const detail::locked_if<true> alone(own_of(view_.base).reclaiming); // locks are a process's
