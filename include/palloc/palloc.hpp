@@ -78,3 +78,4 @@
 #include <palloc/registry.hpp>
 #include <palloc/shared.hpp>
 #include <palloc/shared/segment.hpp>
+#include <palloc/shared/segment_report.hpp>

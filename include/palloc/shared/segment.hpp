@@ -16,92 +16,19 @@
 #include <palloc/backings/detail/shared_file.hpp>
 #include <palloc/bitmaps/claimed.hpp>
 #include <palloc/core/error.hpp>
-#include <palloc/core/layout.hpp>
 #include <palloc/core/process.hpp>
 #include <palloc/core/range.hpp>
 #include <palloc/core/spin_lock.hpp>
+#include <palloc/shared/detail/segment_header.hpp>
+#include <palloc/shared/segment_report.hpp>
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <limits>
 #include <new>
-#include <span>
-#include <string_view>
-#include <type_traits>
 #include <utility>
 
 namespace palloc::inline v0 {
-
-/// @brief What is found in a file that should be a segment, and by how much it is not one.
-struct segment_report {
-    enum class verdict : std::uint8_t {
-        good,
-        not_ready,     ///< whoever was to make it has not, or died in it; `open_or_create` repairs
-        foreign,       ///< `found` is not the mark that segments begin with
-        other_version, ///< of the layout
-        damaged,       ///< the header contradicts itself: `found` is its checksum
-        truncated,     ///< the file has `found` bytes of `expected`
-        other_granule, ///< granules of `found` bytes where `expected` were asked for
-    };
-    verdict what = verdict::good;
-    std::uint64_t found = 0;
-    std::uint64_t expected = 0;
-};
-
-[[nodiscard]] constexpr std::string_view to_string(segment_report::verdict what) noexcept {
-    constexpr std::string_view names[] = {"good",    "not_ready", "foreign",      "other_version",
-                                          "damaged", "truncated", "other_granule"};
-    return names[static_cast<std::size_t>(what)];
-}
-
-namespace detail {
-
-/// The first bytes of a segment. Written once, but for what is atomic.
-struct segment_header {
-    static constexpr std::uint64_t right_mark = 0x0a1a0d63'6f6c6c61; // and in the right byte order
-    static constexpr std::uint32_t right_version = 1;
-    static constexpr std::size_t roots = 16;
-    static constexpr std::uint64_t own_at = std::uint64_t{64} << 10;
-
-    std::uint64_t mark;
-    std::uint32_t version;
-    std::uint32_t granule_bytes;
-    std::uint64_t granules;
-    std::uint64_t data_at;
-    std::uint64_t file_bytes;
-    std::uint64_t checksum;
-    std::array<std::uint64_t, roots> root;
-    struct claimant_state {
-        std::uint32_t attached; ///< not 0 from before its first claim to after its last release
-        std::uint32_t process;  ///< for people
-    };
-    std::array<claimant_state, 128> claimant;
-
-    /// FNV-1a over what precedes it.
-    [[nodiscard]] std::uint64_t sum() const noexcept {
-        std::uint64_t hash = 0xcbf29ce484222325;
-        for (const std::uint64_t each :
-             {std::uint64_t{version}, std::uint64_t{granule_bytes}, granules, data_at, file_bytes})
-            hash = (hash ^ each) * 0x100000001b3;
-        return hash;
-    }
-};
-static_assert(std::is_trivially_copyable_v<segment_header> && sizeof(segment_header) < 4096);
-static_assert(claimed::private_bytes == segment_header::own_at);
-
-} // namespace detail
-
-/// @brief How a segment is made.
-struct segment_shape {
-    std::uint64_t bytes = 0; ///< of data, rounded up to whole granules
-    std::uint32_t granule_bytes = 64;
-    /// Takes memory for all of it at once. Without, a file system that runs full kills whoever
-    /// touches a fresh page (SIGBUS).
-    bool reserves_memory = true;
-};
 
 /// @brief A process's attachment to a segment: a claimant.
 /// @par Thread safety  any thread, but for moving and the end. A child of fork has no part in it:
@@ -114,7 +41,7 @@ class shared_segment {
     static constexpr std::size_t roots = header::roots;
     /// @brief Offsets that are multiples of powers of two up to this are addresses that are, too,
     /// in every process.
-    static constexpr std::uint64_t base_alignment = std::uint64_t{64} << 10;
+    static constexpr std::uint64_t base_alignment = detail::segment_alignment;
 
     /// @brief Makes a segment and attaches to it. `name` is one for shm_open.
     /// @par Errors  `zero_size`, `too_large`, `bad_argument` for granules of 0 bytes; `os_failure`:
@@ -284,9 +211,9 @@ class shared_segment {
         if (const auto locked = file->lock(0); !locked)
             return tl::unexpected(locked.error());
         header found{};
-        auto seen = examine(*file, found, granule_bytes);
+        auto seen = detail::examine(*file, found, granule_bytes);
         if (seen && seen->what == segment_report::verdict::not_ready && shape != nullptr) {
-            const auto made = initialise(*file, *shape, found);
+            const auto made = detail::initialise(*file, *shape, found);
             if (!made)
                 return tl::unexpected(made.error());
             seen->what = segment_report::verdict::good;
@@ -310,76 +237,6 @@ class shared_segment {
             return tl::unexpected(number.error());
         }
         return attached;
-    }
-
-    [[nodiscard]] static result<segment_report>
-    examine(const detail::shared_file& file, header& found, std::uint32_t granule_bytes) noexcept {
-        using verdict = segment_report::verdict;
-        const auto there = file.bytes();
-        if (!there)
-            return tl::unexpected(there.error());
-        const auto got = file.read(std::as_writable_bytes(std::span(&found, 1)));
-        if (!got)
-            return tl::unexpected(got.error());
-        if (*there == 0 || (found.mark == 0 && *got == sizeof(header)))
-            return segment_report{.what = verdict::not_ready};
-        if (*got >= sizeof(found.mark) && found.mark != header::right_mark)
-            return segment_report{verdict::foreign, found.mark, header::right_mark};
-        if (*got < sizeof(header))
-            return segment_report{verdict::truncated, *there, sizeof(header)};
-        if (found.version != header::right_version)
-            return segment_report{verdict::other_version, found.version, header::right_version};
-        header wanted{};
-        if (found.checksum != found.sum() ||
-            !lay_out({.bytes = found.granules * found.granule_bytes,
-                      .granule_bytes = found.granule_bytes},
-                     wanted) ||
-            wanted.sum() != found.sum())
-            return segment_report{verdict::damaged, found.checksum, found.sum()};
-        if (*there < found.file_bytes)
-            return segment_report{verdict::truncated, *there, found.file_bytes};
-        if (found.granule_bytes != granule_bytes)
-            return segment_report{verdict::other_granule, found.granule_bytes, granule_bytes};
-        return segment_report{};
-    }
-
-    [[nodiscard]] static result<void> lay_out(const segment_shape& shape, header& into) noexcept {
-        constexpr std::uint64_t most = std::uint64_t{1} << 46;
-        if (shape.granule_bytes == 0)
-            return fail(errc::bad_argument);
-        if (shape.bytes == 0)
-            return fail(errc::zero_size);
-        const std::uint64_t granules =
-            shape.bytes / shape.granule_bytes + (shape.bytes % shape.granule_bytes != 0);
-        if (shape.bytes > most || granules > std::numeric_limits<std::size_t>::max() / 4)
-            return fail(errc::too_large);
-        into = {};
-        into.version = header::right_version;
-        into.granule_bytes = shape.granule_bytes;
-        into.granules = granules;
-        into.data_at =
-            align_up(header::own_at + claimed::storage_bytes(static_cast<std::size_t>(granules)),
-                     base_alignment);
-        into.file_bytes = align_up(into.data_at + granules * shape.granule_bytes, base_alignment);
-        if (into.file_bytes > std::numeric_limits<std::size_t>::max() / 2)
-            return fail(errc::too_large);
-        into.checksum = into.sum();
-        return {};
-    }
-
-    /// The mark comes last: without it there is nothing.
-    [[nodiscard]] static result<void>
-    initialise(detail::shared_file& file, const segment_shape& shape, header& made) noexcept {
-        if (const auto laid = lay_out(shape, made); !laid)
-            return laid;
-        const auto whole =
-            file.make_zero(made.file_bytes, shape.reserves_memory ? made.file_bytes : made.data_at);
-        if (!whole)
-            return whole;
-        if (const auto most = file.write(std::as_bytes(std::span(&made, 1))); !most)
-            return most;
-        made.mark = header::right_mark;
-        return file.write(std::as_bytes(std::span(&made.mark, 1)));
     }
 
     /// Finds a number that nobody has; those of the dead are reclaimed first.
