@@ -28,7 +28,7 @@ std::optional<cells> cells_of(const void* tree, int node, const char* property) 
     const void* const found = fdt_getprop(tree, node, property, &bytes);
     if (found == nullptr || bytes % 4 != 0)
         return std::nullopt;
-    return cells{static_cast<const fdt32_t*>(found), static_cast<std::size_t>(bytes) / 4};
+    return cells{static_cast<const fdt32_t*>(found), static_cast<std::size_t>(bytes / 4)};
 }
 
 /// From what the children of `bus` see to what its parent sees.
@@ -43,7 +43,8 @@ result<range> translate(const void* tree, int bus, int above, range seen) noexce
     const int of_size = fdt_size_cells(tree, bus);
     if (of_child < 0 || of_parent < 0 || of_size < 0)
         return fail(errc::bad_argument);
-    const auto each = static_cast<std::size_t>(of_child + of_parent + of_size);
+    const auto each = static_cast<std::size_t>(of_child) + static_cast<std::size_t>(of_parent) +
+                      static_cast<std::size_t>(of_size);
     for (std::size_t i = 0; (i + 1) * each <= windows->count; ++i) {
         const fdt32_t* cell = windows->first + i * each;
         const auto from = number(cell, of_child);
@@ -130,7 +131,7 @@ result<range> flattened_tree::reg(node of, std::size_t index) const noexcept {
     const int of_size = fdt_size_cells(bytes_, *bus);
     if (of_address <= 0 || of_size < 0)
         return fail(errc::bad_argument);
-    const auto each = static_cast<std::size_t>(of_address + of_size);
+    const auto each = static_cast<std::size_t>(of_address) + static_cast<std::size_t>(of_size);
     if (index >= found->count / each)
         return fail(errc::past_the_end);
     const fdt32_t* cell = found->first + index * each;
