@@ -21,9 +21,10 @@ namespace micro {
 
 std::vector<question> all_questions() {
     return {
-        ask_cache_miss(),  ask_mixed_sizes(),   ask_fixed_size(),      ask_policy_costs(),
-        ask_two_threads(), ask_two_blocks(),    ask_huge_pool(),       ask_fault_in(),
-        ask_recorder(),    ask_jit_functions(), ask_protected_pools(), ask_typed_allocators(),
+        ask_cache_miss(),       ask_mixed_sizes(),   ask_fixed_size(),    ask_policy_costs(),
+        ask_two_threads(),      ask_two_processes(), ask_two_blocks(),    ask_huge_pool(),
+        ask_fault_in(),         ask_recorder(),      ask_jit_functions(), ask_protected_pools(),
+        ask_typed_allocators(),
     };
 }
 
@@ -112,17 +113,17 @@ void add_micro_command(CLI::App& program, int& status) {
     command->footer(
         "Most benchmarks are repeated 15 times for 20 ms, the repetitions of all in random order.\n"
         "The table shows the least and the median of them, in ns per pair: an allocation and its\n"
-        "free. It is the processor's time (CPU) that counts, but for first_fit, best_fit, shared\n"
-        "and two_blocks the time that passes (Time). Bars compare medians; other work on the\n"
+        "free. It is the processor's time (CPU) that counts, but for first_fit, best_fit, shared,\n"
+        "processes and two_blocks the time that passes (Time). Bars compare medians; other work on "
+        "the\n"
         "machine hurts them.\n"
         "first_fit, best_fit: pairs of 64 to 4096 bytes in a pool that such pairs have worn, each\n"
         "timed by itself, less what reading the clock takes. held% is the part of the pool that\n"
         "was in use on average, failed% that of the attempts that found no room; those are not\n"
         "timed.\n"
-        "shared, two_blocks: threads run side by side, on a processor each, 2 ms at a time; times "
-        "in\n"
-        "which they had it for less than 96 % do not count, unless there are no others: then "
-        "on_cpu%\n"
+        "shared, processes, two_blocks: threads, or processes, run side by side, on a processor\n"
+        "each, 2 ms at a time; times in which they had it for less than 96 % do not count, unless\n"
+        "there are no others: then on_cpu%\n"
         "says how much they had, and the figures say little.");
     command->callback([given, &status] { micro::run(*given, status); });
 }

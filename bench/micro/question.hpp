@@ -35,6 +35,7 @@ struct question {
 [[nodiscard]] question ask_fixed_size();    ///< what do blocks of one size take through std::pmr?
 [[nodiscard]] question ask_policy_costs();  ///< what does each policy add to a pair?
 [[nodiscard]] question ask_two_threads();   ///< what do two threads gain on one pool?
+[[nodiscard]] question ask_two_processes(); ///< do two processes on one pool do as two threads?
 [[nodiscard]] question ask_two_blocks();    ///< do two threads that fit fail for each other's sake?
 [[nodiscard]] question ask_huge_pool();     ///< what does a pool of 64 TiB take until it is used?
 [[nodiscard]] question ask_fault_in();      ///< what does the first touch of 1 GiB take?

@@ -21,6 +21,22 @@
 
 namespace palloc::bench::micro {
 
+/// @brief Keeps the calling thread on a processor: the i-th of those that the process may use.
+/// Where there is none, the scheduler decides.
+inline void settle_on_processor(std::size_t i) noexcept {
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+        return;
+    for (std::size_t cpu = 0; cpu != CPU_SETSIZE; ++cpu)
+        if (CPU_ISSET(cpu, &allowed) && i-- == 0) {
+            cpu_set_t own;
+            CPU_ZERO(&own);
+            CPU_SET(cpu, &own);
+            (void)sched_setaffinity(0, sizeof own, &own);
+            return;
+        }
+}
+
 /// @brief Two threads that live on, so that they keep their numbers, and with them the places where
 /// `spread` begins. They ask for them in their order, at once.
 class pair_of_threads {
@@ -61,21 +77,6 @@ class pair_of_threads {
         }
     }
 
-    /// The i-th of those that the process may use. Where there is none, the scheduler decides.
-    static void settle_on_processor(std::size_t i) noexcept {
-        cpu_set_t allowed;
-        if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
-            return;
-        for (std::size_t cpu = 0; cpu != CPU_SETSIZE; ++cpu)
-            if (CPU_ISSET(cpu, &allowed) && i-- == 0) {
-                cpu_set_t own;
-                CPU_ZERO(&own);
-                CPU_SET(cpu, &own);
-                (void)sched_setaffinity(0, sizeof own, &own);
-                return;
-            }
-    }
-
     std::barrier<> begin_;
     std::barrier<> end_;
     std::function<void(std::size_t)> task_; ///< none: they end
@@ -98,10 +99,10 @@ struct lap {
     [[nodiscard]] bool undisturbed() const noexcept { return on_processor >= 0.96; }
 };
 
-/// @brief Each of `threads` threads calls `step(i)` from the same moment on, for 2 ms: the
-/// scheduler seldom takes a processor away so soon.
+/// @brief Calls `step()` for 2 ms from the moment on when all `runners` have called this with the
+/// same `ready`: the scheduler seldom takes a processor away so soon.
 template <class Step>
-[[nodiscard]] lap run_lap(std::size_t threads, Step&& step) {
+[[nodiscard]] lap own_lap(std::atomic<std::size_t>& ready, std::size_t runners, Step&& step) {
     using clock = std::chrono::steady_clock;
     constexpr std::chrono::duration<double> length = std::chrono::milliseconds(2);
     constexpr std::uint64_t steps_between_looks = 64;
@@ -111,36 +112,46 @@ template <class Step>
         return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
     };
 
-    std::array<lap, pair_of_threads::size> each;
-    std::atomic<std::size_t> ready = 0;
-    both_threads().run(threads, [&](std::size_t i) {
-        ready.fetch_add(1);
-        while (ready.load() != threads) { // spins: waking up would take as long as many steps
-        }
-        const double used_before = processor_seconds();
-        const auto begin = clock::now();
-        std::chrono::duration<double> taken{};
-        std::uint64_t steps = 0;
-        for (; taken < length; taken = clock::now() - begin) {
-            for (std::uint64_t n = 0; n != steps_between_looks; ++n)
-                step(i);
-            steps += steps_between_looks;
-        }
-        each[i] = {steps, taken.count(), (processor_seconds() - used_before) / taken.count()};
-    });
+    ready.fetch_add(1);
+    while (ready.load() < runners) { // spins: waking up would take as long as many steps
+    }
+    const double used_before = processor_seconds();
+    const auto begin = clock::now();
+    std::chrono::duration<double> taken{};
+    std::uint64_t steps = 0;
+    for (; taken < length; taken = clock::now() - begin) {
+        for (std::uint64_t n = 0; n != steps_between_looks; ++n)
+            step();
+        steps += steps_between_looks;
+    }
+    return {steps, taken.count(), (processor_seconds() - used_before) / taken.count()};
+}
 
+/// @brief The laps of several as one.
+[[nodiscard]] inline lap together(std::span<const lap> each) {
     lap all = each[0];
-    for (std::size_t i = 1; i != threads; ++i) {
-        all.steps += each[i].steps;
-        all.seconds = std::max(all.seconds, each[i].seconds);
-        all.on_processor = std::min(all.on_processor, each[i].on_processor);
+    for (const lap& other : each.subspan(1)) {
+        all.steps += other.steps;
+        all.seconds = std::max(all.seconds, other.seconds);
+        all.on_processor = std::min(all.on_processor, other.on_processor);
     }
     return all;
 }
 
-/// @brief Several laps, in which nobody else wanted the processors if there are any such.
+/// @brief Each of `threads` threads calls `step(i)` from the same moment on.
 template <class Step>
-[[nodiscard]] lap run_laps(std::size_t threads, Step&& step) {
+[[nodiscard]] lap run_lap(std::size_t threads, Step&& step) {
+    std::array<lap, pair_of_threads::size> each;
+    std::atomic<std::size_t> ready = 0;
+    both_threads().run(threads,
+                       [&](std::size_t i) { each[i] = own_lap(ready, threads, [&] { step(i); }); });
+    return together(std::span(each).first(threads));
+}
+
+/// @brief Several laps of `run_one()`, in which nobody else wanted the processors if there are any
+/// such.
+template <class RunOne>
+[[nodiscard]] lap sum_of_laps(RunOne&& run_one) {
     constexpr int wanted_laps = 8;
     constexpr int most_laps = 40;
     lap good;
@@ -153,7 +164,7 @@ template <class Step>
         sum.on_processor += next.on_processor;
     };
     while (laps != most_laps && good_laps != wanted_laps) {
-        const lap next = run_lap(threads, step);
+        const lap next = run_one();
         ++laps;
         add(all, next);
         if (!next.undisturbed())
@@ -164,6 +175,11 @@ template <class Step>
     lap& result = good_laps != 0 ? good : all;
     result.on_processor /= good_laps != 0 ? good_laps : laps;
     return result;
+}
+
+template <class Step>
+[[nodiscard]] lap run_laps(std::size_t threads, Step&& step) {
+    return sum_of_laps([&] { return run_lap(threads, step); });
 }
 
 } // namespace palloc::bench::micro

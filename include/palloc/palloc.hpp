@@ -30,6 +30,7 @@
 #include <palloc/backings/secret.hpp>
 #include <palloc/bitmaps/atomic.hpp>
 #include <palloc/bitmaps/boundary.hpp>
+#include <palloc/bitmaps/claimed.hpp>
 #include <palloc/bitmaps/flat.hpp>
 #include <palloc/bitmaps/hinted.hpp>
 #include <palloc/bitmaps/indexed.hpp>
@@ -37,6 +38,7 @@
 #include <palloc/bridges/frozen.hpp>
 #include <palloc/bridges/memory_resource.hpp>
 #include <palloc/bridges/resource_allocator.hpp>
+#include <palloc/bridges/shared_allocator.hpp>
 #include <palloc/bridges/typed_resource.hpp>
 #include <palloc/bridges/typed_std_allocator.hpp>
 #include <palloc/bridges/unique_block.hpp>
@@ -77,3 +79,6 @@
 #include <palloc/protections/write_rare.hpp>
 #include <palloc/protections/write_xor_execute.hpp>
 #include <palloc/registry.hpp>
+#include <palloc/shared.hpp>
+#include <palloc/shared/segment.hpp>
+#include <palloc/shared/segment_report.hpp>

@@ -212,6 +212,23 @@ result<int> seals(int file) noexcept {
     return through(call::seals, [&] { return ::fcntl(file, F_GET_SEALS); });
 }
 
+result<int> shared_file(const char* name, int flags) noexcept {
+    return through(call::shared_file, [&] { return ::shm_open(name, flags | O_CLOEXEC, 0600); });
+}
+
+result<void> unlink_shared_file(const char* name) noexcept {
+    return done(call::shared_file, [&] { return ::shm_unlink(name); });
+}
+
+result<void> lock_byte(int file, int command, short type, std::uint64_t offset) noexcept {
+    struct flock what{};
+    what.l_type = type;
+    what.l_whence = SEEK_SET;
+    what.l_start = static_cast<off_t>(offset);
+    what.l_len = 1;
+    return done(call::lock_byte, [&] { return ::fcntl(file, command, &what); });
+}
+
 result<void> bind(range where, int mode, std::span<const unsigned long> nodes,
                   unsigned flags) noexcept {
     return done(call::bind, [&] {
@@ -256,6 +273,10 @@ result<int> barrier(int command, unsigned flags) noexcept {
 
 result<int> process(int option, unsigned long argument) noexcept {
     return through(call::process, [&] { return ::prctl(option, argument, 0UL, 0UL, 0UL); });
+}
+
+std::uint32_t process_number() noexcept {
+    return static_cast<std::uint32_t>(::getpid());
 }
 
 result<struct rlimit> limit(int resource) noexcept {

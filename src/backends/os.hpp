@@ -39,6 +39,8 @@ enum class call : std::uint8_t {
     secret_file,
     add_seals,
     seals,
+    shared_file,
+    lock_byte,
     lock,
     unlock,
     bind,
@@ -128,6 +130,13 @@ inline constexpr int get_memory_deny_write_execute = 66; ///< PR_GET_MDWE, 6.3
 [[nodiscard]] result<void> add_seals(int file, int seals) noexcept;
 /// @brief fcntl(F_GET_SEALS).
 [[nodiscard]] result<int> seals(int file) noexcept;
+/// @brief shm_open, for its owner only; a `shared_file`.
+[[nodiscard]] result<int> shared_file(const char* name, int flags) noexcept;
+/// @brief shm_unlink; counts as a `shared_file`.
+[[nodiscard]] result<void> unlink_shared_file(const char* name) noexcept;
+/// @brief fcntl: `command` is F_OFD_SETLK or F_OFD_SETLKW, `type` F_WRLCK or F_UNLCK.
+[[nodiscard]] result<void> lock_byte(int file, int command, short type,
+                                     std::uint64_t offset) noexcept;
 
 // ---------------------------------------------------------------- nodes
 
@@ -152,6 +161,8 @@ inline constexpr int get_memory_deny_write_execute = 66; ///< PR_GET_MDWE, 6.3
 [[nodiscard]] result<int> barrier(int command, unsigned flags = 0) noexcept;
 /// @brief prctl; answers what the option answers.
 [[nodiscard]] result<int> process(int option, unsigned long argument = 0) noexcept;
+/// @brief getpid, which cannot fail.
+[[nodiscard]] std::uint32_t process_number() noexcept;
 /// @brief getrlimit.
 [[nodiscard]] result<struct rlimit> limit(int resource) noexcept;
 

@@ -4,6 +4,7 @@
 
 #include <palloc/bitmaps/atomic.hpp>
 #include <palloc/bitmaps/boundary.hpp>
+#include <palloc/bitmaps/claimed.hpp>
 #include <palloc/bitmaps/flat.hpp>
 #include <palloc/bitmaps/hinted.hpp>
 #include <palloc/bitmaps/indexed.hpp>
@@ -17,6 +18,7 @@ using bitmap_models = std::tuple< //
     hinted,                       //
     indexed,                      //
     atomic,                       //
+    claimed,                      //
     boundary<flat>,               //
     boundary<hinted>,             //
     boundary<indexed>,            //

@@ -2,9 +2,10 @@
 /// @file
 /// @brief First fit, but every thread begins in a place of its own.
 ///
-/// When to choose it: several threads on one `atomic` pool. With first_fit all of them want the
-/// same word; here they meet only when the pool is nearly full. Costs: one or two `find_fit`; 4
-/// bytes a thread; the lower end of a chunk is no longer the fuller one.
+/// When to choose it: several threads on one `atomic` pool, or processes on a `claimed` one. With
+/// first_fit all of them want the same word; here they meet only when the pool is nearly full.
+/// Costs: one or two `find_fit`; 4 bytes a thread; the lower end of a chunk is no longer the fuller
+/// one.
 ///
 /// Source: the starting places are van der Corput's sequence: any number of threads, numbered in
 /// order of arrival, divide the chunk about evenly.
@@ -22,7 +23,8 @@
 namespace palloc::inline v0 {
 
 /// @brief Places at the lowest legal free position from the thread's own place on, else at the
-/// lowest. Thread 0 begins at 0, the others at 1/2, 1/4, 3/4, 1/8, … of the range.
+/// lowest. Thread 0 begins at 0, the others at 1/2, 1/4, 3/4, 1/8, … of the range. The numbers of
+/// a process's threads begin where its number among processes says.
 struct spread {
     /// @return the position.
     /// @par Complexity two of the bitmap's `find_fit`
@@ -33,8 +35,10 @@ struct spread {
         if (q.from > q.limit)
             return std::nullopt;
         const std::size_t granules = q.limit - q.from;
-        const auto start =
-            static_cast<std::size_t>((wide{granules} * reversed(thread_number())) >> 32);
+        std::uint32_t number = thread_number();
+        if constexpr (bitmap_is_shared_by_processes<Bitmap>)
+            number += bitmap.self() - std::uint32_t{1};
+        const auto start = static_cast<std::size_t>((wide{granules} * reversed(number)) >> 32);
         return detail::rotated_fit(bitmap, q, q.from + start);
     }
 

@@ -20,7 +20,7 @@
 #pragma once
 
 #include <palloc/bitmaps/detail/atomic_bits.hpp>
-#include <palloc/bitmaps/detail/atomic_summary.hpp>
+#include <palloc/bitmaps/detail/atomic_search.hpp>
 #include <palloc/bitmaps/detail/atomic_tallies.hpp>
 #include <palloc/concepts/chunk_bitmap.hpp>
 #include <palloc/core/bits.hpp>
@@ -38,30 +38,32 @@ namespace palloc::inline v0 {
 template <template <class> class Atomic>
 class basic_atomic {
     using tallies = detail::atomic_tallies<Atomic>;
-    using summary = detail::atomic_summary<Atomic>;
     using word = Atomic<bits::word>;
+    using search = detail::atomic_search<Atomic, word>;
+    using summary = typename search::summary;
 
   public:
     static constexpr bool is_concurrent = true;
 
     /// @brief A view of n granules: the map that the storage holds; zeroed, it is all free. O(1).
     basic_atomic(std::byte* storage, std::size_t n) noexcept
-        : tallies_(storage, leaves(n)),
-          summary_(reinterpret_cast<word*>(storage + tally_bytes(n)), leaves(n)),
-          words_(reinterpret_cast<word*>(storage + tally_bytes(n)) + summary::nodes(leaves(n))),
-          size_(n) {}
+        : tallies_(storage, search::leaves(n)),
+          search_(reinterpret_cast<word*>(storage + tally_bytes(n)),
+                  reinterpret_cast<word*>(storage + tally_bytes(n)) +
+                      summary::nodes(search::leaves(n)),
+                  n) {}
 
     /// @brief Storage for n granules, in bytes.
     [[nodiscard]] static constexpr std::size_t storage_bytes(std::size_t n) noexcept {
-        return tally_bytes(n) + (summary::nodes(leaves(n)) + bits::words(n)) * sizeof(word);
+        return tally_bytes(n) + (summary::nodes(search::leaves(n)) + bits::words(n)) * sizeof(word);
     }
 
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] std::size_t size() const noexcept { return search_.size(); }
 
     /// @brief Exact at rest. What is just being claimed or given back counts as free.
     [[nodiscard]] std::size_t free_count() const noexcept {
         const std::int64_t used = std::max<std::int64_t>(tallies_.used(), 0);
-        return size_ - std::min(size_, static_cast<std::size_t>(used));
+        return size() - std::min(size(), static_cast<std::size_t>(used));
     }
 
     /// @brief Give-backs so far, those of failed claims of several words among them; empty during a
@@ -72,35 +74,19 @@ class basic_atomic {
     }
 
     [[nodiscard]] bool test(std::size_t granule) const noexcept {
-        return (words_[granule / bits::word_bits].load() >> (granule % bits::word_bits) & 1) != 0;
+        return (words()[granule / bits::word_bits].load() >> (granule % bits::word_bits) & 1) != 0;
     }
 
     /// @brief The lowest free legal position. May correct the summary.
     /// @par Complexity  O(log n); aligned, or for more than 512 granules: O(log n + leaves of 512
     /// granules where a run begins that is long enough for the summary but holds no legal position)
     [[nodiscard]] std::optional<std::size_t> find_fit(const placement& q) const noexcept {
-        if (q.count > q.limit)
-            return std::nullopt;
-        const std::size_t wanted = std::min(q.count, leaf_granules);
-        for (std::size_t at = q.from; at <= q.limit - q.count;) {
-            const std::size_t leaf = summary_.first_from(at / leaf_granules, wanted);
-            if (leaf == summary::none)
-                return std::nullopt;
-            const std::size_t begin = std::max(at, leaf * leaf_granules);
-            const view seen = look(q, begin, (leaf + 1) * leaf_granules);
-            if (seen.fits)
-                return seen.place;
-            if (begin % leaf_granules == 0)
-                summary_.lower(leaf, seen.longest, [&] { return longest_from(leaf); });
-            at = seen.place;
-        }
-        return std::nullopt;
+        return search_.find_fit(q);
     }
 
     /// @par Complexity  O(log n + run / 64)
     [[nodiscard]] granule_run next_free_run(std::size_t from) const noexcept {
-        const std::size_t first = find_fit({.from = from, .limit = size_}).value_or(size_);
-        return {first, detail::atomic_bits::find<true>(words_, first, size_) - first};
+        return search_.next_free_run(from);
     }
 
     /// @par Complexity  O(run / 64)
@@ -132,54 +118,22 @@ class basic_atomic {
     /// @brief All free again. Alone.
     /// @par Complexity  O(n / 64); untouched storage stays untouched
     void reset() noexcept {
-        for (std::size_t at = 0; at != bits::words(size_); ++at)
-            if (words_[at].load() != 0)
-                words_[at].store(0);
-        summary_.reset();
+        for (std::size_t at = 0; at != bits::words(size()); ++at)
+            if (words()[at].load() != 0)
+                words()[at].store(0);
+        search_.reset();
         tallies_.reset();
     }
 
   private:
-    static constexpr std::size_t leaf_granules = summary::leaf_granules;
+    static constexpr std::size_t leaf_granules = search::leaf_granules;
 
-    [[nodiscard]] static constexpr std::size_t leaves(std::size_t n) noexcept {
-        return n / leaf_granules + (n % leaf_granules != 0);
-    }
+    [[nodiscard]] word* words() const noexcept { return search_.words(); }
     [[nodiscard]] static constexpr std::size_t tally_bytes(std::size_t n) noexcept {
-        return tallies::count(leaves(n)) * sizeof(typename tallies::tally);
+        return tallies::count(search::leaves(n)) * sizeof(typename tallies::tally);
     }
     [[nodiscard]] static constexpr bool in_one_word(granule_run run) noexcept {
         return run.first % bits::word_bits + run.count <= bits::word_bits;
-    }
-
-    struct view {
-        bool fits;
-        std::size_t place;   ///< the lowest that fits; if none does, where to look further
-        std::size_t longest; ///< of the free runs, if none fits
-    };
-
-    /// Looks for a fit that begins in [at, end).
-    [[nodiscard]] view look(const placement& q, std::size_t at, std::size_t end) const noexcept {
-        std::size_t longest = 0;
-        end = std::min(end, size_);
-        for (std::size_t first;
-             (first = detail::atomic_bits::find<false>(words_, at, end)) < end;) {
-            const std::size_t enough = std::min(size_, q.align_up(first) + q.count);
-            at = detail::atomic_bits::find<true>(words_, first, enough);
-            const std::size_t place = q.first_legal_in({first, at - first});
-            if (place != q.limit)
-                return {true, place, 0};
-            longest = std::max(longest, at - first);
-        }
-        return {false, std::max(at, end), longest};
-    }
-
-    /// The longest run of free granules that begins in the leaf, as the summary counts it.
-    [[nodiscard]] std::size_t longest_from(std::size_t leaf) const noexcept {
-        const std::size_t begin = leaf * leaf_granules;
-        const view seen =
-            look({.count = leaf_granules, .limit = size_}, begin, begin + leaf_granules);
-        return seen.fits ? leaf_granules : seen.longest;
     }
 
     /// With `after_used`, a run of several words is also left alone where the granule before it is
@@ -189,7 +143,7 @@ class basic_atomic {
         auto& tally = tallies_.of(run.first / leaf_granules);
         if (in_one_word(run)) {
             const bits::word mask = bits::low_mask(run.count) << run.first % bits::word_bits;
-            if (!detail::atomic_bits::take(words_[run.first / bits::word_bits], mask))
+            if (!detail::atomic_bits::take(words()[run.first / bits::word_bits], mask))
                 return false;
             tally.used.fetch_add(static_cast<std::int64_t>(run.count));
             return true;
@@ -197,7 +151,7 @@ class basic_atomic {
         if (after_used && !test(run.first - 1))
             return false;
         tally.changes.fetch_add(tallies::half_done);
-        const std::size_t taken = detail::atomic_bits::take_down(words_, run);
+        const std::size_t taken = detail::atomic_bits::take_down(words(), run);
         const bool claimed = taken == run.first && (!after_used || test(run.first - 1));
         if (claimed) {
             tally.used.fetch_add(static_cast<std::int64_t>(run.count));
@@ -211,23 +165,13 @@ class basic_atomic {
 
     /// Clears the words and tells the summary; answers how many granules were free already.
     std::size_t give_back(granule_run run) noexcept {
-        const std::size_t already_free = detail::atomic_bits::clear(words_, run);
-        const std::size_t first = detail::atomic_bits::clear_from(
-            words_, run.first - std::min(run.first, leaf_granules), run.first);
-        const std::size_t last = detail::atomic_bits::find<true>(
-            words_, run.last(), std::min(size_, run.last() + leaf_granules));
-        for (std::size_t at = first; at < run.last();) {
-            const std::size_t leaf = at / leaf_granules;
-            summary_.raise(leaf, std::min(leaf_granules, last - at));
-            at = (leaf + 1) * leaf_granules;
-        }
+        const std::size_t already_free = detail::atomic_bits::clear(words(), run);
+        search_.tell_of_room(run);
         return already_free;
     }
 
     tallies tallies_;
-    summary summary_;
-    word* words_;
-    std::size_t size_;
+    search search_;
 };
 
 /// @brief The atomic bitmap as it is used.

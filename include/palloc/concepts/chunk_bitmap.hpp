@@ -12,7 +12,7 @@
 /// | `M(storage, n)`       |                         | a view of n granules; cannot fail                  |
 /// | `M::storage_bytes(n)` | `std::size_t`           | bytes of storage for n granules                    |
 /// | `m.size()`            | `std::size_t`           | n                                                  |
-/// | `m.free_count()`      | `std::size_t`           | free granules, O(1)                                |
+/// | `m.free_count()`      | `std::size_t`           | free granules, O(1) but where other processes die  |
 /// | `m.test(i)`           | `bool`                  | whether granule i is allocated                     |
 /// | `m.find_fit(q)`       | `optional<std::size_t>` | the lowest free legal position                     |
 /// | `m.next_free_run(i)`  | `granule_run`           | the first free run from i on; count 0: none        |
@@ -66,6 +66,15 @@ template <class M>
 concept concurrent_bitmap = chunk_bitmap<M> && requires(const M& c) {
     requires M::is_concurrent;
     { c.settled() } noexcept -> std::same_as<std::optional<std::uint64_t>>;
+};
+
+/// @brief Its storage is shared by processes, each with a pool of its own over it: what is in use
+/// may be another's, and room is made that this process's pool does not hear of. `self()` is this
+/// process's number, from 1 on.
+template <class M>
+concept bitmap_is_shared_by_processes = concurrent_bitmap<M> && requires(const M& c) {
+    requires M::is_shared_by_processes;
+    { c.self() } noexcept -> std::convertible_to<std::uint32_t>;
 };
 
 /// @brief Knows where blocks begin and end, so that a free needs no size.

@@ -182,10 +182,12 @@ class pool_chunks {
           protection_(std::move(protection)), observers_(std::move(observers)), options_(options) {}
 
     ~pool_chunks() {
-        const std::uint64_t live =
-            sum([this](const chunk& c) { return reusable(c) ? used_bytes_of(c) : 0; });
-        if (live != 0)
-            (void)report(errc::outstanding, {0, live});
+        if constexpr (!bitmap_is_shared_by_processes<Bitmap>) { // else blocks may be others'
+            const std::uint64_t live =
+                sum([this](const chunk& c) { return reusable(c) ? used_bytes_of(c) : 0; });
+            if (live != 0)
+                (void)report(errc::outstanding, {0, live});
+        }
         for (std::size_t i = table_.size(); i-- != 0;)
             retire(table_[i]);
         table_.release(options_.metadata);

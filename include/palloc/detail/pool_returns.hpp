@@ -5,6 +5,7 @@
 /// The part of the pool between its blocks and the path of a request. Not used by itself.
 #pragma once
 
+#include <palloc/concepts/chunk_bitmap.hpp>
 #include <palloc/core/placement.hpp>
 #include <palloc/core/range.hpp>
 #include <palloc/detail/pool_blocks.hpp>
@@ -115,6 +116,8 @@ class pool_returns : public pool_blocks<Granule, Backing, Bitmap, Protection, Ob
     }
 
     void close_if_full(chunk& c) noexcept {
+        if constexpr (bitmap_is_shared_by_processes<Bitmap>)
+            return; // nobody here would hear that there is room again
         if (c.map.free_count() != 0)
             return;
         table_.close(c);
