@@ -152,9 +152,13 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(destruction_with_live_blocks, Bitmap, test::bitmap
         BOOST_TEST(pool.grow(chunk_bytes).has_value());
         BOOST_TEST(pool.allocate(100).has_value());
     }
-    BOOST_TEST(log.seen.size() == 1u);
-    BOOST_TEST((log.seen.at(0).what == errc::outstanding));
-    BOOST_TEST(log.seen.at(0).where.bytes == 128u);
+    if constexpr (bitmap_is_shared_by_processes<Bitmap>) { // they may be another's
+        BOOST_TEST(log.seen.empty());
+    } else {
+        BOOST_TEST_REQUIRE(log.seen.size() == 1u);
+        BOOST_TEST((log.seen.at(0).what == errc::outstanding));
+        BOOST_TEST(log.seen.at(0).where.bytes == 128u);
+    }
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(wrong_answers_of_an_algorithm, Bitmap, test::bitmap_models) {
