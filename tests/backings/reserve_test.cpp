@@ -196,7 +196,7 @@ BOOST_AUTO_TEST_CASE(every_system_call_may_fail) {
             }
             return all;
         });
-        BOOST_TEST(points.calls >= 8);
+        BOOST_TEST(points.calls >= 7);    // one less where the place happened to be aligned
         BOOST_TEST(points.survived <= 2); // to give up what has moved
     }
 }
