@@ -119,6 +119,7 @@ BOOST_AUTO_TEST_CASE(reading_takes_the_same_instructions) {
     }
     ::ptrace(PTRACE_CONT, child, nullptr, nullptr);
     BOOST_TEST(test::end_of(child) == 0);
+    counts.erase(counts.begin()); // it was entered from outside of the loop
     BOOST_TEST(counts[0] > entries * 10);
     for (const std::uint64_t each : counts)
         BOOST_TEST(each == counts[0]);
