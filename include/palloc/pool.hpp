@@ -341,13 +341,13 @@ class pool : public detail::pool_returns<Granule, Backing, Bitmap, Protection, O
         const std::uint64_t needed = granule_.offset(count);
         if (needed < wanted.bytes)
             return refuse(wanted, {errc::too_large});
-        const auto grown =
-            map_chunk(needed, this->next_step(), wanted.alignment, wanted.within, wanted.wished);
+        std::optional<std::size_t> position;
+        const auto grown = map_chunk(
+            needed, this->next_step(), wanted.alignment, wanted.within, wanted.wished,
+            [&](chunk& fresh) noexcept { position = take(fresh, wanted, count, algorithm, why); });
         if (!grown)
             return refuse(wanted, grown.error());
-        if (const auto position = take(**grown, wanted, count, algorithm, why))
-            return deliver(**grown, *position, count, wanted);
-        return refuse(wanted, why);
+        return position ? deliver(**grown, *position, count, wanted) : refuse(wanted, why);
     }
 
     [[nodiscard]] address deliver(const chunk& c, std::size_t position, std::size_t count,

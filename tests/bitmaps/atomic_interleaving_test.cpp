@@ -2,6 +2,7 @@
 // Two threads on one bitmap that take turns at chosen accesses: all schedules of two switches, and
 // some of more. So each is also stopped at every access while the other does all it has to do.
 #include <palloc/bitmaps/atomic.hpp>
+#include <palloc/bitmaps/claimed.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -172,6 +173,23 @@ struct misled_search : worn {
 };
 BOOST_AUTO_TEST_CASE(a_search_that_lowers_bounds_hides_no_room) {
     tell<misled_search>();
+}
+
+template <class Bitmap>
+struct run_being_taken {
+    void first() { seen = it.map.next_free_run(0); }
+    void second() {
+        it.map.claim({0, 70});
+        it.map.release({0, 70});
+        it.map.claim({0, 100});
+    }
+    void check() const { BOOST_TEST(seen.count != 0); }
+    owned_bitmap<Bitmap> it{200};
+    granule_run seen{};
+};
+BOOST_AUTO_TEST_CASE(a_run_that_is_taken_does_not_hide_the_next) {
+    tell<run_being_taken<bitmap>>();
+    tell<run_being_taken<basic_claimed<watched>>>();
 }
 
 struct stopped_claim {

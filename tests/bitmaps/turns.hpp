@@ -82,6 +82,7 @@ class watched {
     void store(T value) { here().store(value); }
     T fetch_add(T value) { return here().fetch_add(value); }
     T fetch_sub(T value) { return here().fetch_sub(value); }
+    T fetch_or(T value) { return here().fetch_or(value); }
     T fetch_and(T value) { return here().fetch_and(value); }
     bool compare_exchange_weak(T& seen, T wanted) {
         return here().compare_exchange_strong(seen, wanted);

@@ -5,6 +5,7 @@
 #include <palloc/algorithms/spread.hpp>
 #include <palloc/backings/borrowed.hpp>
 #include <palloc/backings/fake.hpp>
+#include <palloc/concepts/observer.hpp>
 #include <palloc/granularities/static_granule.hpp>
 #include <palloc/observers/statistics.hpp>
 #include <palloc/pool.hpp>
@@ -18,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -93,6 +95,17 @@ std::size_t live_on(Pool& pool, test::granule_owners& owners, unsigned who, int 
     return refused;
 }
 
+/// Lets another thread do something as soon as a chunk has come.
+struct on_new_chunk {
+    static constexpr bool is_concurrent = true;
+    std::function<void()>* meanwhile;
+
+    void on(const event& happened) noexcept {
+        if (happened.what == event::kind::add_chunk)
+            std::thread(*meanwhile).join();
+    }
+};
+
 /// Nothing is live, and the accounts say so.
 template <class Pool>
 void check_at_rest(Pool& pool) {
@@ -155,6 +168,20 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(the_pool_grows_for_whoever_lacks_room, Bitmap, sha
         BOOST_TEST(space.committed_bytes() == 0u);
         check_at_rest(pool);
     }
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(who_makes_the_pool_grow_is_served_first, Bitmap, shared_bitmaps) {
+    fake_space space;
+    std::function<void()> others;
+    pool<static_granule<granule>, fake, Bitmap, first_fit, unprotected, on_new_chunk> pool(
+        {.growth = growth_policy::refill(page)}, {}, fake(space), {}, {}, on_new_chunk{&others});
+    int taken = 0;
+    others = [&] { taken += pool.allocate({.bytes = granule, .may_map = false}).has_value(); };
+    const auto whole = pool.allocate(page);
+    const auto most = pool.allocate(page - granule);
+    BOOST_TEST((whole && most));
+    BOOST_TEST(taken == 1);
+    pool.reset();
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(nobody_is_refused_what_is_free, Bitmap, shared_bitmaps) {

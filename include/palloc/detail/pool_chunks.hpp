@@ -193,6 +193,11 @@ class pool_chunks {
         table_.release(options_.metadata);
     }
 
+    /// What is done with a new chunk before others see it: nothing.
+    struct leave_free {
+        void operator()(const chunk&) const noexcept {}
+    };
+
     /// Nobody else adds chunks while it is held.
     [[nodiscard]] locked_if<is_concurrent> growth_lock() noexcept {
         return locked_if<is_concurrent>(growing_, [this] { table_.repair(); });
@@ -212,9 +217,10 @@ class pool_chunks {
     }
 
     /// Maps `wished` bytes, or `needed` where the cap or the system does not give more.
-    [[nodiscard]] result<chunk*> map_chunk(std::uint64_t needed, std::uint64_t wished,
-                                           std::uint64_t alignment, range within,
-                                           const attributes& attributes_of_area) noexcept {
+    template <class Occupy = leave_free>
+    [[nodiscard]] result<chunk*>
+    map_chunk(std::uint64_t needed, std::uint64_t wished, std::uint64_t alignment, range within,
+              const attributes& attributes_of_area, Occupy&& occupy = {}) noexcept {
         const std::uint64_t left = cap_left_bytes();
         if (needed > left)
             return fail(errc::over_limit);
@@ -227,14 +233,17 @@ class pool_chunks {
                             .node = options_.node};
         auto mapping = backing_.map(q);
         if (!mapping && wished != needed)
-            return map_chunk(needed, needed, alignment, within, attributes_of_area);
+            return map_chunk(needed, needed, alignment, within, attributes_of_area, occupy);
         if (!mapping)
             return tl::unexpected(mapping.error());
-        return open(std::move(*mapping), attributes_of_area);
+        return open(std::move(*mapping), attributes_of_area, occupy);
     }
 
-    /// Makes a chunk of a region, or gives the region back.
-    [[nodiscard]] result<chunk*> open(region&& source, const attributes& wished) noexcept {
+    /// Makes a chunk of a region, or gives the region back. `occupy(chunk)` comes before anybody
+    /// else can see the chunk.
+    template <class Occupy = leave_free>
+    [[nodiscard]] result<chunk*> open(region&& source, const attributes& wished,
+                                      Occupy&& occupy = {}) noexcept {
         const range where = backing_.where(source);
         const auto give_up = [&](error why) -> result<chunk*> {
             (void)backing_.unmap(source);
@@ -269,6 +278,7 @@ class pool_chunks {
         }
         if (!disjoint)
             table_.search_by_age();
+        occupy(*fresh);
         table_.append(*fresh);
         front_ = fresh;
         notify({.what = event::kind::add_chunk, .where = where});

@@ -58,10 +58,16 @@ class atomic_search {
         return std::nullopt;
     }
 
-    /// @par Complexity  O(log n + run / 64)
+    /// @brief The next free run from `from` on; empty only behind the last.
+    /// @par Complexity  O(log n + run / 64), again each time that what is found is taken meanwhile
     [[nodiscard]] granule_run next_free_run(std::size_t from) const noexcept {
-        const std::size_t first = find_fit({.from = from, .limit = size_}).value_or(size_);
-        return {first, atomic_bits::find<true>(words_, first, size_) - first};
+        while (true) {
+            const std::size_t first = find_fit({.from = from, .limit = size_}).value_or(size_);
+            const std::size_t end = atomic_bits::find<true>(words_, first, size_);
+            if (end != first || first == size_)
+                return {first, end - first};
+            from = first;
+        }
     }
 
     /// @brief Tells the summary of a run that has been cleared.
