@@ -71,7 +71,7 @@ class pool_chunks {
         auto adopted = backing_.adopt(std::move(given));
         if (!adopted)
             return tl::unexpected(adopted.error());
-        const auto added = open(std::move(*adopted), wished);
+        const auto added = open(std::move(*adopted), wished, leave_free);
         return added.map([](const chunk* fresh) { return fresh->where; });
     }
 
@@ -82,7 +82,7 @@ class pool_chunks {
         requires backing_can_map<Backing>
     {
         const auto lock = growth_lock();
-        const auto grown = map_chunk(bytes, bytes, 1, within, wished);
+        const auto grown = map_chunk(bytes, bytes, 1, within, wished, leave_free);
         return grown.map([](const chunk* fresh) { return fresh->where; });
     }
 
@@ -193,10 +193,7 @@ class pool_chunks {
         table_.release(options_.metadata);
     }
 
-    /// What is done with a new chunk before others see it: nothing.
-    struct leave_free {
-        void operator()(const chunk&) const noexcept {}
-    };
+    static constexpr auto leave_free = [](const chunk&) noexcept {};
 
     /// Nobody else adds chunks while it is held.
     [[nodiscard]] locked_if<is_concurrent> growth_lock() noexcept {
@@ -217,10 +214,9 @@ class pool_chunks {
     }
 
     /// Maps `wished` bytes, or `needed` where the cap or the system does not give more.
-    template <class Occupy = leave_free>
-    [[nodiscard]] result<chunk*>
-    map_chunk(std::uint64_t needed, std::uint64_t wished, std::uint64_t alignment, range within,
-              const attributes& attributes_of_area, Occupy&& occupy = {}) noexcept {
+    [[nodiscard]] result<chunk*> map_chunk(std::uint64_t needed, std::uint64_t wished,
+                                           std::uint64_t alignment, range within,
+                                           const attributes& area, const auto& occupy) noexcept {
         const std::uint64_t left = cap_left_bytes();
         if (needed > left)
             return fail(errc::over_limit);
@@ -233,17 +229,15 @@ class pool_chunks {
                             .node = options_.node};
         auto mapping = backing_.map(q);
         if (!mapping && wished != needed)
-            return map_chunk(needed, needed, alignment, within, attributes_of_area, occupy);
+            return map_chunk(needed, needed, alignment, within, area, occupy);
         if (!mapping)
             return tl::unexpected(mapping.error());
-        return open(std::move(*mapping), attributes_of_area, occupy);
+        return open(std::move(*mapping), area, occupy);
     }
 
-    /// Makes a chunk of a region, or gives the region back. `occupy(chunk)` comes before anybody
-    /// else can see the chunk.
-    template <class Occupy = leave_free>
+    /// Makes a chunk of a region, or gives it back. `occupy(chunk)` comes before others see it.
     [[nodiscard]] result<chunk*> open(region&& source, const attributes& wished,
-                                      Occupy&& occupy = {}) noexcept {
+                                      const auto& occupy) noexcept {
         const range where = backing_.where(source);
         const auto give_up = [&](error why) -> result<chunk*> {
             (void)backing_.unmap(source);
