@@ -13,9 +13,13 @@
 ///
 /// It is the pool, with the vocabulary of the kernel's pmalloc and prmem; where the original had a
 /// defect (docs/pmalloc.md lists them) this has not. The pool lies in its own books, which are
-/// read-only as soon as anything is protected. Calls that change the pool come from one thread at a
-/// time; reading, the queries, windows and write-rare calls from any. The caller sees to it that
-/// whoever fills the memory is done before it is protected.
+/// read-only as soon as anything is protected. The caller sees to it that whoever fills the memory
+/// is done before it is protected.
+///
+/// @par Thread safety  calls that change the pool (allocating, giving back, protecting) come from
+/// one thread at a time. Meanwhile any thread may read, ask `owns` and `statistics`, and open
+/// windows and write rarely into areas that are protected already; `state`, `achieved` and `locate`
+/// describe a pool that is at rest.
 ///
 /// Source: the kernel's pmalloc and prmem patches of 2018, by their documentation.
 #pragma once
@@ -36,6 +40,7 @@
 #include <palloc/pmalloc/detail/pmalloc_writing.hpp>
 #include <palloc/pmalloc/options.hpp>
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -126,8 +131,9 @@ class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, 
     /// @param alignment  more than the pool's own; a power of two, also beyond a page
     /// @par Errors  `zero_size`; `bad_alignment`; `is_protected`: the pool protects once and has,
     /// or
-    ///   must not map and has no open area; `out_of_memory`; `over_limit`; those of mapping, and of
-    ///   protecting where an automatic pool closes its area. Nothing changed.
+    ///   must not map and has no open area; `out_of_memory`; `over_limit`; those of mapping, of
+    ///   protecting where an automatic pool closes its area, and of closing the books. Nothing
+    ///   changed, though an area may be there already for the next request.
     [[nodiscard]] result<void*> alloc(std::uint64_t bytes,
                                       pmalloc_flags flags = pmalloc_flags::none) noexcept {
         return alloc_aligned(bytes, 1, flags);
@@ -184,8 +190,12 @@ class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, 
         const auto block = alloc_aligned(sizeof(T), alignof(T));
         if (!block)
             return tl::unexpected(block.error());
-        if (this->is_writable(number(*block)))
-            return ::new (*block) T(std::forward<Args>(args)...);
+        if (this->is_writable(number(*block))) {
+            unless_done back{this, *block};
+            T* const made = ::new (*block) T(std::forward<Args>(args)...);
+            back.block = nullptr;
+            return made;
+        }
         if constexpr (std::is_trivially_copyable_v<T>) {
             const T value(std::forward<Args>(args)...);
             return or_give_back(*block, put(*block, std::as_bytes(std::span(&value, 1))))
@@ -208,7 +218,9 @@ class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, 
             return tl::unexpected(block.error());
         T* const first = static_cast<T*>(*block);
         if (this->is_writable(number(first))) {
+            unless_done back{this, first};
             std::uninitialized_value_construct_n(first, count);
+            back.block = nullptr;
         } else if (!std::is_trivially_default_constructible_v<T>) {
             (void)this->give_back(number(first), all->bytes);
             return fail(errc::not_supported);
@@ -218,8 +230,9 @@ class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, 
 
     /// @brief Gives a block back. In an open area it is reused; in a protected one it is dead until
     /// the pool ends.
-    /// @par Errors  misuse: `not_ours`, `not_a_block`, `double_free` (not of a dead block), with a
-    ///   size `wrong_size`. Nothing changed.
+    /// @par Errors  misuse: `not_ours`, `not_a_block`, `double_free`, with a size `wrong_size`;
+    /// those
+    ///   of opening the books. Nothing changed.
     result<void> free(const void* block) noexcept { return this->give_back(number(block), 0); }
     result<void> free(const void* block, std::uint64_t bytes) noexcept {
         return bytes == 0 ? fail(errc::zero_size) : this->give_back(number(block), bytes);
@@ -246,21 +259,43 @@ class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, 
     ///   is `interrupted`, and calling again goes on.
     [[nodiscard]] result<strength> protect() noexcept { return this->close_all(); }
 
-    /// @brief A write-rare pool is immutable from now on, areas to come included.
-    /// @par Errors  `not_supported` where the protection is not write-rare; the backing's: calling
-    ///   again goes on
+    /// @brief A write-rare pool is immutable from now on, areas to come included. Answers the
+    /// weakest strength achieved; `none` for a pool without areas.
+    /// @par Errors  `not_supported` where the protection is not write-rare, and nothing changed;
+    /// also
+    ///   where `options.wanted` is required and only less could be had: the pool is immutable then,
+    ///   and `achieved` says how. The backing's, and those of the books: calling again goes on
     [[nodiscard]] result<strength> make_read_only() noexcept
         requires protection_can_end_writing<Protection, Backing>
     {
-        const typename base::open_books books(*this);
+        if (std::same_as<Protection, protection_choice> && !is_write_rare(this->options_.mode))
+            return fail(errc::not_supported);
+        typename base::open_books books(*this);
         if (!books.opened())
             return tl::unexpected(books.opened().error());
         const auto ended = this->pool_.end_writing();
-        if (ended) {
-            this->options_.protects_once = true;
-            this->has_closed_ = true;
-        }
+        if (!ended)
+            return ended;
+        this->options_.protects_once = this->finished_ = this->has_closed_ = true;
+        if (const auto closed = books.close(); !closed)
+            return tl::unexpected(closed.error());
+        if (this->pool_.chunk_count() == 0)
+            return strength::none;
+        if (*ended < std::min(this->options_.wanted, strength::sealed) &&
+            this->options_.insistence == demand::required)
+            return fail(errc::not_supported);
         return ended;
+    }
+
+    /// @brief Lets this thread read a pool that protection keys guard, if it is older than the key:
+    /// it began before the first such pool of the process was protected.
+    void admit_this_thread() noexcept
+        requires protection_opens_windows<Protection, Backing>
+    {
+        this->pool_.for_each_chunk([this](const typename base::area& a) {
+            if (this->pool_.achieved_in(a) == strength::guarded)
+                (void)this->pool_.open_window({a.where.base, 1}); // whose end leaves it readable
+        });
     }
 
   private:
@@ -307,6 +342,16 @@ class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, 
         standard_metadata().give_back(reinterpret_cast<std::byte*>(&writable),
                                       sizeof(detail::pmalloc_public));
     }
+
+    /// Gives a block back whose contents could not be made: their constructor throws.
+    struct unless_done {
+        basic_pmalloc* pool;
+        void* block;
+        ~unless_done() {
+            if (block != nullptr)
+                (void)pool->give_back(number(block), 0);
+        }
+    };
 
     [[nodiscard]] result<void*> or_give_back(void* block, const result<void>& done) noexcept {
         if (done)

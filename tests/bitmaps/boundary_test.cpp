@@ -52,6 +52,25 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(neighbours_are_told_apart, Inner, inner_bitmaps) {
     BOOST_TEST((it.map.block_at(128) == blocks[3]));
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_abandoned_block_is_used_by_nobody, Inner, inner_bitmaps) {
+    owned<Inner> it(300);
+    const std::vector<granule_run> blocks{{0, 1}, {1, 63}, {64, 64}, {128, 2}};
+    for (const granule_run block : blocks)
+        BOOST_TEST(it.map.claim(block));
+    BOOST_TEST(!it.map.abandon_block(65));  // interior
+    BOOST_TEST(!it.map.abandon_block(200)); // free
+    BOOST_TEST(it.map.abandon_block(64));
+    BOOST_TEST(!it.map.abandon_block(64)); // no more
+    BOOST_TEST(it.map.free_count() == 170u);
+    for (std::size_t i = 64; i != 128; ++i)
+        BOOST_REQUIRE((it.map.test(i) && !it.map.block_at(i)));
+    BOOST_TEST(it.map.release_block(64) == 0u);
+    BOOST_TEST(it.map.release({64, 64}) == 64u);
+    BOOST_TEST(!it.map.claim({100, 1}));
+    for (const granule_run block : {blocks[0], blocks[1], blocks[3]})
+        BOOST_TEST((it.map.block_at(block.first) == block));
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(only_whole_blocks_are_released, Inner, inner_bitmaps) {
     owned<Inner> it(128);
     BOOST_TEST(it.map.claim({10, 20}));

@@ -56,6 +56,27 @@ BOOST_AUTO_TEST_CASE(a_container_is_copied_into_one_area_and_protected) {
     BOOST_TEST(seen.mapped_bytes < 2 * seen.allocated_bytes);
 }
 
+BOOST_AUTO_TEST_CASE(the_area_is_large_enough_whatever_the_alignment) {
+    for (const std::uint64_t alignment : {std::uint64_t{64}, std::uint64_t{4096}}) {
+        const text_map source = sample(100);
+        const auto copy = freeze(source, {.name = "aligned", .alignment = alignment}).value();
+        BOOST_TEST((*copy == source));
+        BOOST_TEST(copy.pool().statistics().areas == 1u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(what_would_be_closed_under_the_copy_is_refused) {
+    for (const pmalloc_mode mode :
+         {pmalloc_mode::start_wr, pmalloc_mode::auto_ro, pmalloc_mode::auto_wr}) {
+        const auto none = freeze(sample(1), {.name = "early", .mode = mode});
+        BOOST_TEST((!none && none.error().code == errc::not_supported));
+    }
+    const auto pool = test::made({.mode = pmalloc_mode::start_wr});
+    test::check_fails(resource_in(*pool), {errc::not_supported});
+    test::check_fails(make_in<text_map>(*pool), {errc::not_supported});
+    BOOST_TEST(pool->statistics().allocated_blocks == 0u);
+}
+
 /// Its destructor would write: it clears its array of buckets.
 BOOST_AUTO_TEST_CASE(a_container_whose_destructor_writes_is_dropped_with_its_pool) {
     std::pmr::unordered_map<int, text> source;

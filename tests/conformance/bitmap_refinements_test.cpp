@@ -137,6 +137,25 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(gives_back_nothing_but_whole_blocks, Bitmap,
     it.compare();
 }
 
+BOOST_AUTO_TEST_CASE_TEMPLATE(an_abandoned_block_stays_used, Bitmap, models_that<knows_blocks>) {
+    bitmap_pair<Bitmap> it(500);
+    test::random_source random;
+    it.shuffle(random);
+    for (int i = 0; i != 40; ++i)
+        it.shuffle(random);
+    const auto blocks = it.blocks();
+    BOOST_TEST_REQUIRE(!blocks.empty());
+    const granule_run dead = blocks[random.below(blocks.size())];
+    BOOST_TEST(it.map.abandon_block(dead.first));
+    BOOST_TEST(!it.map.abandon_block(dead.first));
+    it.compare_search(test::random_request(random, it.model.size())); // the model has it still
+    for (std::size_t i = dead.first; i != dead.last(); ++i)
+        BOOST_TEST(!it.map.block_at(i).has_value());
+    for (const granule_run block : blocks)
+        if (block != dead)
+            BOOST_TEST((it.map.block_at(block.first) == block));
+}
+
 BOOST_AUTO_TEST_CASE_TEMPLATE(resizes_blocks_where_there_is_room, Bitmap,
                               models_that<knows_blocks>) {
     through_changes<Bitmap>([](bitmap_pair<Bitmap>& it, test::random_source& random) {

@@ -67,6 +67,7 @@ PALLOC_ASKS_FOR_CONST(bitmap_knows_blocks, a::bitmap_that_knows_blocks, std::opt
                       block_at(std::size_t))
 PALLOC_ASKS_FOR(bitmap_knows_blocks, a::bitmap_that_knows_blocks, std::size_t,
                 release_block(std::size_t))
+PALLOC_ASKS_FOR(bitmap_knows_blocks, a::bitmap_that_knows_blocks, bool, abandon_block(std::size_t))
 PALLOC_ASKS_FOR(bitmap_knows_blocks, a::bitmap_that_knows_blocks, bool,
                 resize(granule_run, std::size_t))
 PALLOC_ASKS_FOR(bitmap_knows_blocks, a::bitmap_that_knows_blocks, bool, claim(granule_run))

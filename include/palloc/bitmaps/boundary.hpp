@@ -115,6 +115,14 @@ class boundary {
         return block.count;
     }
 
+    /// @par Complexity  O(block / 64)
+    bool abandon_block(std::size_t first) noexcept {
+        if (first >= size() || !take(first_, first))
+            return false;
+        take(last_, next(last_, first));
+        return true;
+    }
+
     /// @par Complexity  O(change / 64) and the inner bitmap's claim or release
     bool resize(granule_run block, std::size_t granules) noexcept {
         const std::size_t end = block.first + granules;

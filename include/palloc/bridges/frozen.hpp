@@ -13,8 +13,11 @@
 
 #include <palloc/bridges/memory_resource.hpp>
 #include <palloc/core/error.hpp>
+#include <palloc/core/layout.hpp>
 #include <palloc/pmalloc.hpp>
 
+#include <algorithm>
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -60,13 +63,15 @@ struct frozen_parts<T> { // types of the user that take a resource say so themse
 /// @brief Sums what passes, in whole granules: how large the pool has to be.
 class measuring_resource final : public std::pmr::memory_resource {
   public:
-    explicit measuring_resource(std::uint64_t granule) noexcept : granule_(granule) {}
+    measuring_resource(std::uint64_t granule, std::uint64_t alignment) noexcept
+        : granule_(granule), alignment_(alignment) {}
     [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
 
   private:
     void* do_allocate(std::size_t bytes, std::size_t alignment) override {
         void* const block = std::pmr::new_delete_resource()->allocate(bytes, alignment);
-        bytes_ += (bytes + granule_) / granule_ * granule_ + alignment;
+        bytes_ += (bytes + granule_) / granule_ * granule_ +
+                  std::max<std::uint64_t>(alignment, alignment_);
         return block;
     }
     void do_deallocate(void* block, std::size_t bytes, std::size_t alignment) override {
@@ -77,7 +82,29 @@ class measuring_resource final : public std::pmr::memory_resource {
     }
 
     std::uint64_t granule_;
+    std::uint64_t alignment_;
     std::uint64_t bytes_ = 0;
+};
+
+/// @brief A block whose contents may be made in place.
+[[nodiscard]] inline result<void*> writable_room(pmalloc& pool, std::uint64_t bytes,
+                                                 std::uint64_t alignment) noexcept {
+    auto block = pool.alloc_aligned(bytes, alignment);
+    if (!block || pool.achieved(reinterpret_cast<address>(*block)) == strength::none)
+        return block;
+    (void)pool.free(*block);
+    return fail(errc::not_supported);
+}
+
+/// @brief Gives blocks back whose contents could not be made.
+struct unless_made {
+    pmalloc& pool;
+    std::array<void*, 2> blocks;
+    ~unless_made() {
+        for (void* const each : blocks)
+            if (each != nullptr)
+                (void)pool.free(each);
+    }
 };
 
 } // namespace detail
@@ -107,38 +134,50 @@ class frozen {
 };
 
 /// @brief The memory resource of a pool, in the pool: protected with what it serves.
-/// @par Errors  those of `alloc`
+/// @par Errors  those of `alloc`; `not_supported`: the pool's areas are never writable
 [[nodiscard]] inline result<std::pmr::memory_resource*> resource_in(pmalloc& pool) noexcept {
     using resource = pool_resource<pmalloc>;
-    const auto place = pool.alloc_aligned(sizeof(resource), alignof(resource));
-    if (!place)
-        return tl::unexpected(place.error());
-    return ::new (*place) resource(pool);
+    return detail::writable_room(pool, sizeof(resource), alignof(resource))
+        .map([&](void* place) -> std::pmr::memory_resource* {
+            return ::new (place) resource(pool);
+        });
 }
 
 /// @brief A `T` in the pool whose memory is the pool's. It is never destroyed.
-/// @par Errors  those of `alloc`; what the constructor throws, `std::bad_alloc` where the pool has
-///   no room
+/// @par Errors  those of `resource_in`; what the constructor throws, `std::bad_alloc` where the
+/// pool
+///   has no room. What was allocated for it is given back.
 template <may_be_frozen T, class... Args>
 [[nodiscard]] result<T*> make_in(pmalloc& pool, Args&&... args) {
     const auto resource = resource_in(pool);
     if (!resource)
         return tl::unexpected(resource.error());
-    const auto place = pool.alloc_aligned(sizeof(T), alignof(T));
+    detail::unless_made back{pool, {*resource, nullptr}};
+    const auto place = detail::writable_room(pool, sizeof(T), alignof(T));
     if (!place)
         return tl::unexpected(place.error());
+    back.blocks[1] = *place;
     const std::pmr::polymorphic_allocator<std::byte> memory(*resource);
-    return std::uninitialized_construct_using_allocator(static_cast<T*>(*place), memory,
-                                                        std::forward<Args>(args)...);
+    T* const made = std::uninitialized_construct_using_allocator(static_cast<T*>(*place), memory,
+                                                                 std::forward<Args>(args)...);
+    back.blocks = {};
+    return made;
 }
 
 /// @brief Copies a container with all that it holds into one area of a pool, and protects it.
 ///
 /// It is copied twice: once to measure, so that the area has the right size.
-/// @par Errors  those of creating, filling and protecting a pool; what copying throws
+/// @par Errors  `not_supported`: a mode in which areas are closed before the copy is whole; those
+/// of
+///   creating, filling and protecting a pool; what copying throws
 template <may_be_frozen C>
 [[nodiscard]] result<frozen<C>> freeze(const C& source, pmalloc_options options) {
-    detail::measuring_resource measure(std::uint64_t{1} << options.granule_order);
+    if (options.mode != pmalloc_mode::ro && options.mode != pmalloc_mode::wr)
+        return fail(errc::not_supported);
+    if (options.granule_order >= 32 || !is_power_of_two(options.alignment))
+        return fail(errc::bad_argument);
+    detail::measuring_resource measure(std::uint64_t{1} << options.granule_order,
+                                       options.alignment);
     {
         const std::pmr::polymorphic_allocator<std::byte> memory(&measure);
         const C copy = std::make_obj_using_allocator<C>(memory, source);
@@ -146,7 +185,9 @@ template <may_be_frozen C>
     auto pool = pmalloc::create(options);
     if (!pool)
         return tl::unexpected(pool.error());
-    if (const auto mapped = (*pool)->preload(measure.bytes() + sizeof(C) + 512); !mapped)
+    if (const auto mapped =
+            (*pool)->preload(measure.bytes() + sizeof(C) + 512 + 4 * options.alignment);
+        !mapped)
         return tl::unexpected(mapped.error());
     const auto made = make_in<C>(**pool, source);
     if (!made)

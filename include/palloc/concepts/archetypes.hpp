@@ -63,6 +63,7 @@ struct bitmap_that_knows_blocks : chunk_bitmap {
     using chunk_bitmap::chunk_bitmap;
     [[nodiscard]] std::optional<granule_run> block_at(std::size_t granule) const noexcept;
     std::size_t release_block(std::size_t first) noexcept;
+    bool abandon_block(std::size_t first) noexcept;
     bool resize(granule_run block, std::size_t granules) noexcept;
 };
 struct bitmap_that_finds_best : chunk_bitmap {

@@ -80,13 +80,15 @@ concept bitmap_is_shared_by_processes = concurrent_bitmap<M> && requires(const M
 /// @brief Knows where blocks begin and end, so that a free needs no size.
 ///
 /// `block_at(i)` is the block that granule i belongs to; `release_block(i)` gives back the block
-/// that begins at i and answers its length, 0 if none begins there; `resize(block, n)` moves its
-/// end, and answers false, changing nothing, where the granules behind it are not free.
+/// that begins at i and answers its length, 0 if none begins there; `abandon_block(i)` keeps its
+/// granules used, though by no block, and answers whether one began there; `resize(block, n)` moves
+/// its end, and answers false, changing nothing, where the granules behind it are not free.
 template <class M>
 concept bitmap_knows_blocks =
     chunk_bitmap<M> && requires(M& m, const M& c, std::size_t n, granule_run block) {
         { c.block_at(n) } noexcept -> std::same_as<std::optional<granule_run>>;
         { m.release_block(n) } noexcept -> std::same_as<std::size_t>;
+        { m.abandon_block(n) } noexcept -> std::same_as<bool>;
         { m.resize(block, n) } noexcept -> std::same_as<bool>;
     };
 

@@ -10,6 +10,7 @@
 #include <palloc/core/range.hpp>
 #include <palloc/detail/pool_chunks.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <span>
 
@@ -41,21 +42,22 @@ class pool_areas : public pool_chunks<Granule, Backing, Bitmap, Protection, Obse
     /// @brief Whether blocks of the chunk that are given back can be handed out again.
     [[nodiscard]] bool reuses(const chunk& c) const noexcept { return reusable(c); }
 
-    /// @brief Protects every chunk. Answers the weakest strength achieved.
+    /// @brief Protects every chunk, or the `count` oldest. Answers the weakest strength achieved.
     ///
     /// Where the policy protects in two steps, the first is taken for all chunks before the second
     /// is taken for any: as long as nothing is sealed a failure leaves nothing protected.
     /// @par Errors  the policy's, at the first chunk that failed; older chunks are not protected
     /// then. Calling again goes on from there.
-    [[nodiscard]] result<strength> protect() noexcept
+    [[nodiscard]] result<strength> protect(std::size_t count = ~std::size_t{0}) noexcept
         requires protection_can_close<Protection, Backing>
     {
-        [[maybe_unused]] const std::size_t oldest = oldest_unprotected();
+        const std::size_t end = std::min(count, table_.size());
+        [[maybe_unused]] const std::size_t oldest = std::min(end, oldest_unprotected());
         if constexpr (protection_closes_in_two_steps<Protection, Backing>)
-            if (const auto ready = make_ready(oldest); !ready)
+            if (const auto ready = make_ready(oldest, end); !ready)
                 return tl::unexpected(ready.error());
         strength weakest = strength::write_xor_execute;
-        for (std::size_t i = table_.size(); i-- != 0;) {
+        for (std::size_t i = end; i-- != 0;) {
             chunk& c = table_[i];
             const auto got = protection_.protect(backing_, c.source, c.state);
             if (!got) {
@@ -134,12 +136,12 @@ class pool_areas : public pool_chunks<Granule, Backing, Bitmap, Protection, Obse
         return i;
     }
 
-    /// Takes the first step for all chunks from number `oldest` on, or for none.
-    [[nodiscard]] result<void> make_ready(std::size_t oldest) noexcept {
-        for (std::size_t i = table_.size(); i-- != oldest;)
+    /// Takes the first step for the chunks `oldest` to `end`, or for none.
+    [[nodiscard]] result<void> make_ready(std::size_t oldest, std::size_t end) noexcept {
+        for (std::size_t i = end; i-- != oldest;)
             if (auto ready = protection_.make_ready(backing_, table_[i].source, table_[i].state);
                 !ready) {
-                take_back(i + 1, table_.size());
+                take_back(i + 1, end);
                 return ready;
             }
         return {};

@@ -223,6 +223,9 @@ class pool_blocks : public pool_areas<Granule, Backing, Bitmap, Protection, Obse
         const range bytes = bytes_of(c, run);
         const event gone{.what = event::kind::release, .where = bytes, .asked = asked};
         if (!reusable(c)) {
+            if constexpr (bitmap_knows_blocks<Bitmap>) // who is dead cannot die again
+                if (!c.map.abandon_block(run.first)) [[unlikely]]
+                    return report(errc::double_free, bytes);
             notify(gone);
             return {};
         }

@@ -386,7 +386,7 @@ class pool_chunks {
     chunk* front_ = nullptr;  ///< exclusive pools: the newest chunk that may have room
     chunk* spare_ = nullptr;  ///< a chunk that became empty and was kept
     std::size_t emptied_ = 0; ///< how often another one became empty since chunks were given back
-    chunk_table<chunk, is_concurrent> table_;
+    chunk_table<chunk, is_concurrent || protection_can_close<Protection, Backing>> table_;
     [[no_unique_address]] Granule granule_;
     [[no_unique_address]] Backing backing_;
     [[no_unique_address]] Protection protection_;

@@ -51,7 +51,8 @@ struct pmalloc_options {
     std::uint64_t refill_bytes = 0;              ///< size of an area at least; 0: a page
     std::uint64_t cap_bytes = ~std::uint64_t{0}; ///< over all areas
     bool protects_once = false; ///< after `protect` no request is served; else a fresh area is
-    strength wanted = strength::sealed;   ///< of modes `ro`; those of `wr` have their own
+    strength wanted =
+        strength::sealed; ///< of modes `ro`; of `wr`, once made read-only, at most sealed
     demand insistence = demand::required; ///< where the machine cannot give it
     misuse_policy on_misuse = {};
 };

@@ -37,7 +37,7 @@ namespace palloc::inline v0::detail {
 
 /// @brief Counts in memory that is always writable.
 struct counts_elsewhere {
-    statistics* counts;
+    concurrent_statistics* counts;
     void on(const event& happened) noexcept { counts->on(happened); }
 };
 
@@ -47,7 +47,7 @@ struct pmalloc_public {
         : entry(pool, nullptr, name) {}
 
     registry<any_pmalloc>::listing entry;
-    statistics counts;
+    concurrent_statistics counts;
     atomic_counter dead_bytes;
     atomic_counter dead_blocks;
     atomic_counter misuses;
@@ -195,29 +195,26 @@ class pmalloc_core : public any_pmalloc {
             return fail(errc::zero_size);
         if (!is_power_of_two(alignment))
             return fail(errc::bad_alignment);
-        if (options_.protects_once && has_closed_)
+        if (options_.protects_once && finished_)
             return fail(errc::is_protected);
-        const open_books books(*this);
+        open_books books(*this);
         if (!books.opened())
             return tl::unexpected(books.opened().error());
-        typename pool_type::request wanted{
-            .bytes = bytes, .alignment = std::max(alignment, options_.alignment), .may_map = false};
-        auto got = pool_.allocate(wanted);
-        if (got || includes(flags, pmalloc_flags::must_not_map))
-            return got;
-        if (got.error().code != errc::out_of_memory && got.error().code != errc::is_protected)
-            return got;
-        if (is_automatic(options_.mode) && pool_.chunk_count() != 0)
-            if (const auto closed = close_areas(); !closed)
-                return tl::unexpected(closed.error());
-        wanted.may_map = true;
-        got = pool_.allocate(wanted);
+        const typename pool_type::request wanted{
+            .bytes = bytes,
+            .alignment = std::max(alignment, options_.alignment),
+            .may_map = !includes(flags, pmalloc_flags::must_not_map)};
+        auto got = serve(wanted);
         while (!got && includes(flags, pmalloc_flags::insist) && may_pass(got.error())) {
             std::this_thread::yield();
-            got = pool_.allocate(wanted);
+            got = serve(wanted);
         }
-        if (got && options_.mode == pmalloc_mode::start_wr)
-            has_closed_ = true;
+        if (!got)
+            return got;
+        if (const auto closed = books.close(); !closed) {
+            (void)pool_.deallocate(*got, bytes);
+            return tl::unexpected(closed.error());
+        }
         return got;
     }
 
@@ -240,26 +237,31 @@ class pmalloc_core : public any_pmalloc {
             return misused(errc::not_a_block, {block, bytes});
         if (bytes != 0 && pool_.granule().count(bytes) != found->count)
             return misused(errc::wrong_size, {block, bytes});
-        const std::uint64_t dead = pool_.granule().offset(found->count);
-        public_.dead_bytes.add(dead);
-        public_.dead_blocks.add(1);
-        public_.counts.on({.what = event::kind::release, .where = {block, dead}});
-        return {};
-    }
-
-    [[nodiscard]] result<void> map_ahead(std::uint64_t bytes) noexcept {
-        if (options_.protects_once && has_closed_)
-            return fail(errc::is_protected);
         const open_books books(*this);
         if (!books.opened())
             return books.opened();
-        if (is_automatic(options_.mode) && pool_.chunk_count() != 0)
-            if (const auto closed = close_areas(); !closed)
-                return tl::unexpected(closed.error());
-        auto grown = pool_.grow(bytes);
-        if (grown && options_.mode == pmalloc_mode::start_wr)
-            has_closed_ = true;
-        return grown.map([](range) {});
+        const std::uint64_t dead = pool_.granule().offset(found->count);
+        auto died = pool_.deallocate(block);
+        if (died) {
+            public_.dead_bytes.add(dead);
+            public_.dead_blocks.add(1);
+        }
+        return died;
+    }
+
+    [[nodiscard]] result<void> map_ahead(std::uint64_t bytes) noexcept {
+        if (options_.protects_once && finished_)
+            return fail(errc::is_protected);
+        open_books books(*this);
+        if (!books.opened())
+            return books.opened();
+        if (const auto closed = close_older(); !closed)
+            return closed;
+        if (const auto grown = pool_.grow(bytes); !grown)
+            return tl::unexpected(grown.error());
+        if (const auto closed = area_was_opened(); !closed)
+            return closed;
+        return books.close();
     }
 
     [[nodiscard]] result<strength> close_all() noexcept {
@@ -267,6 +269,7 @@ class pmalloc_core : public any_pmalloc {
         if (!books.opened())
             return tl::unexpected(books.opened().error());
         const auto got = close_areas();
+        finished_ = finished_ || got || interrupted_;
         if (!got)
             return got;
         if (const auto closed = books.close(); !closed) {
@@ -276,14 +279,14 @@ class pmalloc_core : public any_pmalloc {
         return pool_.chunk_count() == 0 ? strength::none : *got;
     }
 
+    /// Protects all areas, or the `count` oldest.
     /// @pre  The books are open.
-    [[nodiscard]] result<strength> close_areas() noexcept {
-        const auto got = pool_.protect();
-        pool_.for_each_chunk([this](const area& a) {
-            has_closed_ = has_closed_ || pool_.achieved_in(a) != strength::none;
-        });
-        has_closed_ = has_closed_ || got;
-        interrupted_ = !got && has_closed_;
+    [[nodiscard]] result<strength> close_areas(std::size_t count = ~std::size_t{0}) noexcept {
+        const std::size_t before = closed_areas();
+        const auto got = pool_.protect(count);
+        const std::size_t after = closed_areas();
+        has_closed_ = has_closed_ || after != 0 || got;
+        interrupted_ = !got && (interrupted_ || after > before);
         return got;
     }
 
@@ -298,10 +301,57 @@ class pmalloc_core : public any_pmalloc {
     pmalloc_options options_;
     bool books_closed_ = false;
     bool has_closed_ = false;  ///< something is protected, or the pool is although it is empty
+    bool finished_ = false;    ///< the user has protected it
+    bool older_open_ = false;  ///< automatic pools: a new area is there, and the one before is open
     bool interrupted_ = false; ///< the last attempt to protect got stuck behind a seal
     pool_type pool_;
 
   private:
+    /// A block from an area that is there, or from a new one.
+    /// @pre  The books are open.
+    [[nodiscard]] result<address> serve(typename pool_type::request wanted) noexcept {
+        if (const auto closed = close_older(); !closed)
+            return tl::unexpected(closed.error());
+        const bool may_map = std::exchange(wanted.may_map, false);
+        auto got = pool_.allocate(wanted);
+        if (got || !may_map ||
+            (got.error().code != errc::out_of_memory && got.error().code != errc::is_protected))
+            return got;
+        wanted.may_map = true;
+        got = pool_.allocate(wanted);
+        if (!got)
+            return got;
+        if (const auto closed = area_was_opened(); !closed) {
+            (void)pool_.deallocate(*got, wanted.bytes);
+            return tl::unexpected(closed.error());
+        }
+        return got;
+    }
+
+    [[nodiscard]] result<void> area_was_opened() noexcept {
+        if (options_.mode == pmalloc_mode::start_wr)
+            has_closed_ = true;
+        older_open_ = is_automatic(options_.mode) && pool_.chunk_count() > 1;
+        return close_older();
+    }
+
+    // The new area comes first: where there can be none, the old one stays as it is.
+    [[nodiscard]] result<void> close_older() noexcept {
+        if (!older_open_)
+            return {};
+        const auto closed = close_areas(pool_.chunk_count() - 1);
+        older_open_ = !closed;
+        return closed.map([](strength) {});
+    }
+
+    [[nodiscard]] std::size_t closed_areas() const noexcept {
+        std::size_t closed = 0;
+        pool_.for_each_chunk([&](const area& a) {
+            closed += pool_.achieved_in(a) != strength::none ? std::size_t{1} : 0;
+        });
+        return closed;
+    }
+
     [[nodiscard]] static bool may_pass(error why) noexcept {
         return why.code == errc::out_of_memory ||
                (why.code == errc::os_failure && (why.os_code == ENOMEM || why.os_code == EAGAIN ||
@@ -319,7 +369,8 @@ class pmalloc_core : public any_pmalloc {
         for (std::size_t i = 0; i < end;) {
             const auto block = a.map.block_at(i);
             blocks += block ? 1U : 0U;
-            i = block ? block->last() : a.map.next_free_run(i).last();
+            const granule_run free = block ? granule_run{} : a.map.next_free_run(i);
+            i = block ? block->last() : free.count != 0 && free.first == i ? free.last() : i + 1;
         }
         return blocks;
     }
