@@ -129,11 +129,15 @@ class basic_perm_alloc : public detail::perm_core<basic_perm_alloc<Backing, Obse
         if (!alone)
             return fail(errc::not_supported);
         pool_.protection().look_at_process();
-        const auto released = pool_.deallocate(gone.address(), gone.size());
+        const chunk* const arena = pool_.find(gone.address());
+        const bool alone_there = arena != nullptr && is_alone(*arena);
+        const auto released = arena == nullptr
+                                  ? pool_.deallocate(gone.address(), gone.size())
+                                  : pool_.deallocate_in(*arena, gone.address(), gone.size());
         if (!released) [[unlikely]]
             return released;
         edits_.forget(gone.where());
-        if (!pool_.release_empty_chunk_if(gone.address(), is_alone))
+        if (!alone_there || !pool_.release_empty_chunk_if(gone.address(), is_alone))
             this->reclaim(gone.where());
         return {};
     }
@@ -153,10 +157,13 @@ class basic_perm_alloc : public detail::perm_core<basic_perm_alloc<Backing, Obse
         if (!alone)
             return fail(errc::not_supported);
         pool_.protection().look_at_process();
-        const auto* const arena = pool_.find(block.address());
-        if (arena != nullptr && arena->state.alone)
+        const chunk* const arena = pool_.find(block.address());
+        if (arena != nullptr && is_alone(*arena))
             return fail(errc::not_supported);
-        if (const auto done = pool_.resize(block.address(), block.size(), kept); !done)
+        if (const auto done = arena == nullptr
+                                  ? pool_.resize(block.address(), block.size(), kept)
+                                  : pool_.resize_in(*arena, block.address(), block.size(), kept);
+            !done)
             return done;
         const range tail{block.address() + kept, block.size() - kept};
         edits_.forget(tail);

@@ -85,12 +85,7 @@ class boundary {
     }
 
     /// @brief Gives a whole block back; anything else counts as free already, and nothing changes.
-    std::size_t release(granule_run run) noexcept {
-        const auto block = block_at(run.first);
-        if (block != run)
-            return run.count;
-        return run.count - release_block(run.first);
-    }
+    std::size_t release(granule_run run) noexcept { return release_exactly(run) ? 0 : run.count; }
 
     /// @par Complexity  O(block / 64)
     [[nodiscard]] std::optional<granule_run> block_at(std::size_t granule) const noexcept {
@@ -103,6 +98,20 @@ class boundary {
         if (last < granule)
             return std::nullopt;
         return granule_run{*first, last + 1 - *first};
+    }
+
+    /// @par Complexity  O(block / 64)
+    [[nodiscard]] bool is_block(granule_run run) const noexcept {
+        return is_marked(first_, run.first) && next(last_, run.first) == run.last() - 1;
+    }
+
+    /// @par Complexity  O(block / 64) and the inner bitmap's release
+    bool release_exactly(granule_run run) noexcept {
+        if (!is_block(run) || !take(first_, run.first)) [[unlikely]]
+            return false;
+        take(last_, run.last() - 1);
+        inner_.release(run);
+        return true;
     }
 
     /// @par Complexity  O(block / 64) and the inner bitmap's release
@@ -151,6 +160,9 @@ class boundary {
             return std::atomic_ref(map[at]).load(std::memory_order_acquire);
         else
             return map[at];
+    }
+    [[nodiscard]] static bool is_marked(bits::word* map, std::size_t bit) noexcept {
+        return (load(map, bit / bits::word_bits) >> (bit % bits::word_bits) & 1U) != 0;
     }
     static void put(bits::word* map, std::size_t bit) noexcept {
         bits::word& word = map[bit / bits::word_bits];

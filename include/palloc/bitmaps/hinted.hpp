@@ -73,8 +73,12 @@ class hinted {
         return true;
     }
 
-    /// @par Complexity  as `find_fit`
+    /// @par Complexity  as `find_fit`; O(run / 64) as long as all that is in use lies in one piece
+    /// at the front
     std::optional<std::size_t> claim_lowest(const placement& q) noexcept {
+        const std::size_t open = book_->open;
+        if (book_->used == open && q.mask == 0 && q.from <= open)
+            return claim_behind_all(open, q);
         const std::size_t start = hint(q.count);
         const auto found = find_fit(q);
         const bool all_searched = q.mask == 0 && q.from <= start;
@@ -93,9 +97,8 @@ class hinted {
 
     /// @par Complexity  O(run / 64)
     std::size_t release(granule_run run) noexcept {
-        const std::size_t already_free = run.count - bits::count(words(), run);
-        if (already_free != 0)
-            return already_free;
+        if (!all_used(run)) [[unlikely]]
+            return run.count - bits::count(words(), run);
         bits::clear(words(), run);
         book_->used -= run.count;
         lower_hints(run.first);
@@ -129,6 +132,20 @@ class hinted {
     }
     [[nodiscard]] std::size_t hint(std::size_t count) const noexcept {
         return std::max<std::size_t>(book_->open, hint_at(std::min(count, longest_hinted)));
+    }
+
+    [[nodiscard]] bool all_used(granule_run run) const noexcept {
+        return bits::each_word(
+            run, [this](std::size_t at, bits::word mask) { return (~words()[at] & mask) == 0; });
+    }
+
+    /// The granules in use are those below `open`.
+    std::optional<std::size_t> claim_behind_all(std::size_t open, const placement& q) noexcept {
+        if (open > q.limit || q.count > q.limit - open)
+            return std::nullopt;
+        set({open, q.count});
+        book_->open = open + q.count;
+        return open;
     }
 
     void set(granule_run run) noexcept {
