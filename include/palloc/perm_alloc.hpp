@@ -102,16 +102,11 @@ class basic_perm_alloc : public detail::perm_core<basic_perm_alloc<Backing, Obse
         pool_.protection().look_at_process();
         if (wanted.owns_pages || wanted.deferred)
             return allocate_alone(wanted);
-        const auto block = place([&] { return pool_.allocate(for_pool(wanted)); }, wanted.allowed);
+        prefer_backing_for(wanted.allowed);
+        auto&& block = pool_.allocate(for_pool(wanted)); // a copy of it would be waited for
         if (!block) [[unlikely]]
-            return tl::unexpected(block.error());
-        const range where{*block, align_up(wanted.bytes, granule_bytes)};
-        if (unwiped_ || writable(wanted.allowed))
-            if (const auto clean = this->hand_out(where); !clean) {
-                (void)pool_.deallocate(where.base, where.bytes);
-                return tl::unexpected(clean.error());
-            }
-        return made(where);
+            return allocate_otherwise(wanted, block.error());
+        return hand_out(*block, wanted);
     }
     /// @brief The same in the order of the RFC: where, how much, what for.
     [[nodiscard]] result<allocation> allocate(range within, std::uint64_t bytes,
@@ -130,11 +125,11 @@ class basic_perm_alloc : public detail::perm_core<basic_perm_alloc<Backing, Obse
             return fail(errc::not_supported);
         pool_.protection().look_at_process();
         const chunk* const arena = pool_.find(gone.address());
-        const bool alone_there = arena != nullptr && is_alone(*arena);
-        const auto released = arena == nullptr
-                                  ? pool_.deallocate(gone.address(), gone.size())
-                                  : pool_.deallocate_in(*arena, gone.address(), gone.size());
-        if (!released) [[unlikely]]
+        if (arena == nullptr) [[unlikely]]
+            return pool_.deallocate(gone.address(), gone.size()); // says what is wrong
+        const bool alone_there = is_alone(*arena);
+        if (auto&& released = pool_.deallocate_in(*arena, gone.address(), gone.size()); !released)
+            [[unlikely]]
             return released;
         edits_.forget(gone.where());
         if (!alone_there || !pool_.release_empty_chunk_if(gone.address(), is_alone))
@@ -281,6 +276,9 @@ class basic_perm_alloc : public detail::perm_core<basic_perm_alloc<Backing, Obse
     using base::unwiped_;
     using chunk = typename pool_type::chunk;
 
+    static constexpr bool has_two_backings =
+        requires(pool_type& pool) { pool.backing().prefer_first(true); };
+
     [[nodiscard]] static typename pool_type::request for_pool(const perm_request& wanted) noexcept {
         return {.bytes = wanted.bytes,
                 .alignment = wanted.alignment,
@@ -290,25 +288,47 @@ class basic_perm_alloc : public detail::perm_core<basic_perm_alloc<Backing, Obse
     [[nodiscard]] allocation made(range where) noexcept { return this->handle(where); }
     [[nodiscard]] static bool is_alone(const chunk& c) noexcept { return c.state.alone; }
 
-    /// Asks for a place; where the better of two backings turns out not to work here, once more of
-    /// the other.
+    [[nodiscard]] result<allocation> hand_out(address block, const perm_request& wanted) noexcept {
+        const range where{block, align_up(wanted.bytes, granule_bytes)};
+        if (unwiped_ || writable(wanted.allowed))
+            if (const auto clean = this->make_clean(where); !clean) {
+                (void)pool_.deallocate(where.base, where.bytes);
+                return tl::unexpected(clean.error());
+            }
+        return made(where);
+    }
+    [[nodiscard]] [[gnu::noinline]] result<allocation>
+    allocate_otherwise(const perm_request& wanted, error why) noexcept {
+        const auto block = place_otherwise([&] { return pool_.allocate(for_pool(wanted)); },
+                                           wanted.allowed, tl::unexpected(why));
+        return block ? hand_out(*block, wanted) : tl::unexpected(block.error());
+    }
+
+    /// Data needs no second view, and a child of fork gets its own copy of it.
+    void prefer_backing_for([[maybe_unused]] permissions wanted) noexcept {
+        if constexpr (has_two_backings)
+            pool_.backing().prefer_first(has_two_views_ && !writable(wanted));
+    }
+    /// Asks for a place.
     template <class Ask>
     [[nodiscard]] auto place(Ask&& ask, permissions wanted) noexcept -> decltype(ask()) {
-        if constexpr (requires { pool_.backing().prefer_first(true); }) {
-            // Data needs no second view, and a child of fork gets its own copy of it.
-            pool_.backing().prefer_first(has_two_views_ && !writable(wanted));
-            auto got = ask();
-            if (got) [[likely]]
-                return got;
-            if (!has_two_views_ || !is_denial(got.error()) || writable(wanted))
-                return got;
-            pool_.backing().prefer_first(false);
-            auto other = ask();
-            has_two_views_ = !other;
-            return other ? std::move(other) : std::move(got);
-        } else {
-            return ask();
-        }
+        prefer_backing_for(wanted);
+        auto got = ask();
+        return got ? std::move(got) : place_otherwise(ask, wanted, std::move(got));
+    }
+    /// Where the better of two backings turns out not to work here, asks once more of the other.
+    template <class Ask>
+    [[nodiscard]] auto place_otherwise([[maybe_unused]] Ask&& ask,
+                                       [[maybe_unused]] permissions wanted,
+                                       decltype(ask()) got) noexcept -> decltype(ask()) {
+        if constexpr (has_two_backings)
+            if (has_two_views_ && is_denial(got.error()) && !writable(wanted)) {
+                pool_.backing().prefer_first(false);
+                auto other = ask();
+                has_two_views_ = !other;
+                return other ? std::move(other) : std::move(got);
+            }
+        return got;
     }
     [[nodiscard]] static bool is_denial(error why) noexcept {
         return why.code == errc::not_supported ||

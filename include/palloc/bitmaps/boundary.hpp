@@ -75,11 +75,11 @@ class boundary {
         mark(run);
         return true;
     }
-    std::optional<std::size_t> claim_lowest(const placement& q) noexcept
+    [[gnu::always_inline]] std::optional<std::size_t> claim_lowest(const placement& q) noexcept
         requires bitmap_claims_lowest<Inner>
     {
-        const auto found = inner_.claim_lowest(q);
-        if (found)
+        auto&& found = inner_.claim_lowest(q);
+        if (found) [[likely]]
             mark({*found, q.count});
         return found;
     }

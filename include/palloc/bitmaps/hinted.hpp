@@ -75,24 +75,15 @@ class hinted {
 
     /// @par Complexity  as `find_fit`; O(run / 64) as long as all that is in use lies in one piece
     /// at the front
-    std::optional<std::size_t> claim_lowest(const placement& q) noexcept {
+    [[gnu::always_inline]] std::optional<std::size_t> claim_lowest(const placement& q) noexcept {
         const std::size_t open = book_->open;
-        if (book_->used == open && q.mask == 0 && q.from <= open)
-            return claim_behind_all(open, q);
-        const std::size_t start = hint(q.count);
-        const auto found = find_fit(q);
-        const bool all_searched = q.mask == 0 && q.from <= start;
-        if (!found) {
-            if (all_searched && q.limit == size_)
-                raise_hints(q.count, size_);
-            return found;
-        }
-        set({*found, q.count});
-        if (*found == book_->open)
-            book_->open += q.count;
-        else if (all_searched && *found != start)
-            raise_hints(q.count, *found + q.count);
-        return found;
+        if (book_->used != open || q.mask != 0 || q.from > open)
+            return claim_searching(q);
+        if (open > q.limit || q.count > q.limit - open) [[unlikely]]
+            return std::nullopt;
+        set({open, q.count});
+        book_->open = open + q.count;
+        return open;
     }
 
     /// @par Complexity  O(run / 64)
@@ -139,13 +130,21 @@ class hinted {
             run, [this](std::size_t at, bits::word mask) { return (~words()[at] & mask) == 0; });
     }
 
-    /// The granules in use are those below `open`.
-    std::optional<std::size_t> claim_behind_all(std::size_t open, const placement& q) noexcept {
-        if (open > q.limit || q.count > q.limit - open)
-            return std::nullopt;
-        set({open, q.count});
-        book_->open = open + q.count;
-        return open;
+    [[gnu::noinline]] std::optional<std::size_t> claim_searching(const placement& q) noexcept {
+        const std::size_t start = hint(q.count);
+        const auto found = find_fit(q);
+        const bool all_searched = q.mask == 0 && q.from <= start;
+        if (!found) {
+            if (all_searched && q.limit == size_)
+                raise_hints(q.count, size_);
+            return found;
+        }
+        set({*found, q.count});
+        if (*found == book_->open)
+            book_->open += q.count;
+        else if (all_searched && *found != start)
+            raise_hints(q.count, *found + q.count);
+        return found;
     }
 
     void set(granule_run run) noexcept {

@@ -63,7 +63,7 @@ class perm_core {
     }
 
     /// A block that is about to be handed out reads as if it had never been used.
-    [[nodiscard]] result<void> hand_out(range block) noexcept {
+    [[nodiscard]] result<void> make_clean(range block) noexcept {
         return pool_.with_area(
             block.base,
             [&](protection& p, backing& b, region& r, area_state& area) -> result<void> {
