@@ -41,6 +41,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -80,7 +81,7 @@ class basic_perm_alloc : public detail::perm_core<basic_perm_alloc<Backing, Obse
                        options.arena_bytes, std::max(options.arena_bytes, options.largest_arena)),
                    .cap_bytes = options.cap_bytes,
                    .within = options.within,
-                   .gives_back_empty_chunks = true,
+                   .gives_back_empty_chunks = options.gives_back_empty_arenas,
                    .on_misuse = options.on_misuse,
                    .metadata = options.metadata},
                static_granule<granule_bytes>(),
@@ -165,6 +166,17 @@ class basic_perm_alloc : public detail::perm_core<basic_perm_alloc<Backing, Obse
         block = made({block.address(), kept});
         this->reclaim(tail);
         return {};
+    }
+
+    /// @brief Gives arenas without blocks back to the system, all but `keep` of them. Answers their
+    /// bytes. Without it they serve again, but for blocks that own their pages: those always go.
+    /// @par Complexity  O(arenas)
+    std::uint64_t give_back_empty_arenas(std::size_t keep = 0) noexcept {
+        const detail::fork_guard alone(lock_);
+        if (!alone)
+            return 0;
+        pool_.protection().look_at_process();
+        return pool_.release_empty_chunks(keep);
     }
 
     /// @brief The block that contains `place`; none where no block does.
