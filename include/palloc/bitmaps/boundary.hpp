@@ -36,7 +36,7 @@ class boundary {
     boundary(std::byte* storage, std::size_t granules) noexcept
         : inner_(storage, granules),
           first_(reinterpret_cast<bits::word*>(storage + inner_bytes(granules))),
-          last_(first_ + bits::words(granules)) {}
+          last_(first_ + 1) {}
 
     [[nodiscard]] static constexpr std::size_t storage_bytes(std::size_t granules) noexcept {
         return inner_bytes(granules) + 2 * bits::words(granules) * sizeof(bits::word);
@@ -137,7 +137,7 @@ class boundary {
     }
 
     void reset() noexcept {
-        for (bits::word* word = first_; word != last_ + bits::words(size()); ++word)
+        for (bits::word* word = first_; word != first_ + 2 * bits::words(size()); ++word)
             if (*word != 0)
                 *word = 0;
         inner_.reset();
@@ -153,19 +153,22 @@ class boundary {
         put(first_, run.first);
     }
 
+    // A word of `first` and the word of `last` that goes with it lie side by side: who needs one of
+    // them needs the other.
+    //
     // Words of marks are shared between blocks, so over a concurrent bitmap they are atomic.
 
     [[nodiscard]] static bits::word load(bits::word* map, std::size_t at) noexcept {
         if constexpr (is_concurrent)
-            return std::atomic_ref(map[at]).load(std::memory_order_acquire);
+            return std::atomic_ref(map[2 * at]).load(std::memory_order_acquire);
         else
-            return map[at];
+            return map[2 * at];
     }
     [[nodiscard]] static bool is_marked(bits::word* map, std::size_t bit) noexcept {
         return (load(map, bit / bits::word_bits) >> (bit % bits::word_bits) & 1U) != 0;
     }
     static void put(bits::word* map, std::size_t bit) noexcept {
-        bits::word& word = map[bit / bits::word_bits];
+        bits::word& word = map[2 * (bit / bits::word_bits)];
         const bits::word flag = bits::word{1} << (bit % bits::word_bits);
         if constexpr (is_concurrent)
             std::atomic_ref(word).fetch_or(flag);
@@ -174,7 +177,7 @@ class boundary {
     }
     /// Clears a mark and answers whether it was there.
     static bool take(bits::word* map, std::size_t bit) noexcept {
-        bits::word& word = map[bit / bits::word_bits];
+        bits::word& word = map[2 * (bit / bits::word_bits)];
         const bits::word flag = bits::word{1} << (bit % bits::word_bits);
         if constexpr (is_concurrent) {
             return (std::atomic_ref(word).fetch_and(~flag) & flag) != 0;
