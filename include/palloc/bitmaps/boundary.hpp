@@ -107,11 +107,16 @@ class boundary {
 
     /// @par Complexity  O(block / 64) and the inner bitmap's release
     bool release_exactly(granule_run run) noexcept {
-        if (!is_block(run) || !take(first_, run.first)) [[unlikely]]
+        if (!is_block(run)) [[unlikely]]
             return false;
-        take(last_, run.last() - 1);
-        inner_.release(run);
-        return true;
+        if constexpr (is_concurrent) { // by now it may be another one, of another length
+            return release_block(run.first) == run.count;
+        } else {
+            take(first_, run.first);
+            take(last_, run.last() - 1);
+            inner_.release(run);
+            return true;
+        }
     }
 
     /// @par Complexity  O(block / 64) and the inner bitmap's release
