@@ -164,6 +164,20 @@ class pool_blocks : public pool_areas<Granule, Backing, Bitmap, Protection, Obse
         return bytes_of(*c, *run);
     }
 
+    /// @brief Whether `block` is exactly a block.
+    /// @par Complexity  that of `find`, and O(block / 64)
+    [[nodiscard]] bool is_block(range block) const noexcept
+        requires bitmap_checks_blocks<Bitmap>
+    {
+        const chunk* const c = table_.find(block.base);
+        if (c == nullptr)
+            return false;
+        const granule_run run{granule_.index(block.base - c->where.base),
+                              granule_.count(block.bytes)};
+        return check_place(*c, block.base, run) == errc{} && bytes_of(*c, run) == block &&
+               c->map.is_block(run);
+    }
+
     /// @brief Bytes that a block of `bytes` bytes may use; 2^64 - 1 where that would overflow.
     [[nodiscard]] std::uint64_t usable_bytes(std::uint64_t bytes) const noexcept {
         const std::uint64_t usable = granule_.offset(granule_.count(bytes));

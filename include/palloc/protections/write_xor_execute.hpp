@@ -72,6 +72,7 @@ class write_xor_execute {
              .deferred = wished.deferred,
              .flips = !backing_has_two_views<Backing>,
              .is_private = is_private(b, region),
+             .step_log2 = area_state::step_log2_of(b.where(region).bytes, b.page_bytes()),
              .generation = process_generation()};
         generation_ = s.generation;
         auto done = take_books(s);
