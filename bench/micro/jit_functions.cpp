@@ -5,7 +5,8 @@
 // the same life, turn by turn: all functions allocated, written, shrunk by an eighth; every second
 // one released and as many allocated again; all released in random order. Sizes are spread evenly
 // over the logarithm. asmjit leaves freed code as it is; palloc fills it with traps at once, or
-// (`lazy`) before it is handed out again.
+// (`lazy`) before it is handed out again. asmjit unmaps what became empty, but for one block a
+// pool; palloc keeps it until it is asked to, or (`lazy back`) unmaps it as asmjit does.
 #include <palloc/metadata/mapped_metadata.hpp>
 #include <palloc/perm_alloc.hpp>
 
@@ -27,17 +28,11 @@
 #include <string_view>
 #include <vector>
 
-#include <sys/mman.h>
-
+#include "jit_calls.hpp"
 #include "question.hpp"
 
 namespace palloc::bench::micro {
 namespace {
-
-void must(const result<void>& done) {
-    if (!done)
-        throw std::runtime_error(std::string(to_string(done.error().code)));
-}
 
 constexpr std::size_t functions = 100'000;
 constexpr int rounds = 7;
@@ -78,13 +73,15 @@ class counting_metadata {
     std::map<std::byte*, std::size_t> pieces_;
 };
 
-template <wiping When>
+template <wiping When, bool GivesBack = false>
 struct of_palloc {
-    static constexpr std::string_view name = When == wiping::at_once ? "palloc" : "palloc lazy";
+    static constexpr std::string_view name = When == wiping::at_once ? "palloc"
+                                             : GivesBack             ? "palloc lazy back"
+                                                                     : "palloc lazy";
     using block = perm_alloc::allocation;
 
     counting_metadata metadata;
-    perm_alloc code{{.wipes = When, .metadata = metadata}};
+    perm_alloc code{{.wipes = When, .gives_back_empty_arenas = GivesBack, .metadata = metadata}};
 
     block allocate(std::uint32_t bytes) { return code.allocate({.bytes = bytes}).value(); }
     void write(block it, std::span<const std::byte> text) { must(it.write(0, text)); }
@@ -212,7 +209,8 @@ class rounds_of {
 
 auto& all_rounds() {
     static rounds_of<of_palloc<wiping::at_once>, of_asmjit<false, false>,
-                     of_palloc<wiping::before_reuse>, of_asmjit<true, false>, of_asmjit<true, true>>
+                     of_palloc<wiping::before_reuse>, of_asmjit<true, false>,
+                     of_palloc<wiping::before_reuse, true>, of_asmjit<true, true>>
         all;
     return all;
 }
@@ -237,72 +235,6 @@ experiment phase_of(std::string_view allocator, std::size_t phase) {
             .repetitions = rounds};
 }
 
-// ---------------------------------------------------------------- calls
-
-constexpr std::size_t called = 512;
-
-/// add edi, 1; mov eax, edi; ret, at the beginning of every 192 bytes.
-constexpr std::array<unsigned char, 6> adds_one{0x83, 0xc7, 0x01, 0x89, 0xf8, 0xc3};
-
-struct ordinary_code {
-    void* memory =
-        ::mmap(nullptr, called * 192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    std::vector<int (*)(int)> entries;
-    ordinary_code() {
-        for (std::size_t i = 0; i != called; ++i) {
-            auto* const place = static_cast<std::byte*>(memory) + i * 192;
-            std::memcpy(place, adds_one.data(), adds_one.size());
-            entries.push_back(reinterpret_cast<int (*)(int)>(place));
-        }
-        if (::mprotect(memory, called * 192, PROT_READ | PROT_EXEC) != 0)
-            throw std::runtime_error("no executable memory");
-    }
-    ordinary_code(const ordinary_code&) = delete;
-    ordinary_code& operator=(const ordinary_code&) = delete;
-    ~ordinary_code() { ::munmap(memory, called * 192); }
-};
-
-struct committed_code {
-    perm_alloc code;
-    std::vector<perm_alloc::allocation> blocks;
-    std::vector<int (*)(int)> entries;
-    committed_code() {
-        for (std::size_t i = 0; i != called; ++i) {
-            blocks.push_back(code.allocate({.bytes = 192}).value());
-            must(blocks.back().write(0, std::as_bytes(std::span(adds_one))));
-            entries.push_back(blocks.back().entry<int(int)>());
-        }
-    }
-    committed_code(const committed_code&) = delete;
-    committed_code& operator=(const committed_code&) = delete;
-    ~committed_code() {
-        for (const auto& each : blocks)
-            (void)code.free(each);
-    }
-};
-
-template <class Code>
-experiment calls_of(std::string name) {
-#if defined(__x86_64__)
-    const auto measure = [code = std::make_shared<lazily<Code>>(
-                              [] { return std::make_unique<Code>(); })](benchmark::State& state) {
-        const auto& entries = code->get().entries;
-        int value = 0;
-        std::size_t at = 0;
-        for (auto _ : state) {
-            value = entries[at](value);
-            at = (at + 1) % called;
-        }
-        benchmark::DoNotOptimize(value);
-    };
-#else
-    const auto measure = [](benchmark::State&) {
-        throw std::runtime_error("no machine code for this processor");
-    };
-#endif
-    return {.name = std::move(name), .measure = measure};
-}
-
 bar against(std::string_view phase, std::string_view peer, double limit,
             std::string_view ours = "palloc lazy") {
     return {.text = fmt::format("{} against {}", name_of(ours, phase), peer),
@@ -318,11 +250,12 @@ bar against(std::string_view phase, std::string_view peer, double limit,
 question ask_jit_functions() {
     question asked;
     for (std::size_t phase = 0; phase != phases.size(); ++phase)
-        for (const std::string_view allocator :
-             {"palloc", "palloc lazy", "asmjit", "asmjit pools", "asmjit pools fill"})
+        for (const std::string_view allocator : {"palloc", "palloc lazy", "palloc lazy back",
+                                                 "asmjit", "asmjit pools", "asmjit pools fill"})
             asked.experiments.push_back(phase_of(allocator, phase));
-    asked.experiments.push_back(calls_of<ordinary_code>("jit/call/ordinary memory"));
-    asked.experiments.push_back(calls_of<committed_code>("jit/call/palloc"));
+    asked.experiments.push_back(
+        calls_of("jit/call/ordinary memory", rounds, &call_times::ordinary));
+    asked.experiments.push_back(calls_of("jit/call/palloc", rounds, &call_times::committed));
     for (const auto& [phase, limit] : {std::pair{"allocate", 0.85},
                                        {"shrink", 0.9},
                                        {"release", 0.25},
@@ -330,6 +263,8 @@ question ask_jit_functions() {
                                        {"write", 0.9}})
         for (const std::string_view peer : {"asmjit", "asmjit pools"})
             asked.bars.push_back(against(phase, peer, limit));
+    for (const std::string_view peer : {"asmjit", "asmjit pools"})
+        asked.bars.push_back(against("release", peer, 0.25, "palloc lazy back"));
     asked.bars.push_back(against("release", "asmjit pools fill", 1, "palloc"));
     asked.bars.push_back({.text = "bytes asked for / bytes reserved",
                           .wanted = demand::at_least,

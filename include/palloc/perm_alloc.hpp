@@ -41,6 +41,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -80,7 +81,7 @@ class basic_perm_alloc : public detail::perm_core<basic_perm_alloc<Backing, Obse
                        options.arena_bytes, std::max(options.arena_bytes, options.largest_arena)),
                    .cap_bytes = options.cap_bytes,
                    .within = options.within,
-                   .gives_back_empty_chunks = true,
+                   .gives_back_empty_chunks = options.gives_back_empty_arenas,
                    .on_misuse = options.on_misuse,
                    .metadata = options.metadata},
                static_granule<granule_bytes>(),
@@ -102,16 +103,11 @@ class basic_perm_alloc : public detail::perm_core<basic_perm_alloc<Backing, Obse
         pool_.protection().look_at_process();
         if (wanted.owns_pages || wanted.deferred)
             return allocate_alone(wanted);
-        const auto block = place([&] { return pool_.allocate(for_pool(wanted)); }, wanted.allowed);
+        prefer_backing_for(wanted.allowed);
+        auto&& block = pool_.allocate(for_pool(wanted)); // a copy of it would be waited for
         if (!block) [[unlikely]]
-            return tl::unexpected(block.error());
-        const range where{*block, align_up(wanted.bytes, granule_bytes)};
-        if (unwiped_ || writable(wanted.allowed))
-            if (const auto clean = this->hand_out(where); !clean) {
-                (void)pool_.deallocate(where.base, where.bytes);
-                return tl::unexpected(clean.error());
-            }
-        return made(where);
+            return allocate_otherwise(wanted, block.error());
+        return hand_out(*block, wanted);
     }
     /// @brief The same in the order of the RFC: where, how much, what for.
     [[nodiscard]] result<allocation> allocate(range within, std::uint64_t bytes,
@@ -129,11 +125,15 @@ class basic_perm_alloc : public detail::perm_core<basic_perm_alloc<Backing, Obse
         if (!alone)
             return fail(errc::not_supported);
         pool_.protection().look_at_process();
-        const auto released = pool_.deallocate(gone.address(), gone.size());
-        if (!released) [[unlikely]]
+        const chunk* const arena = pool_.find(gone.address());
+        if (arena == nullptr) [[unlikely]]
+            return pool_.deallocate(gone.address(), gone.size()); // says what is wrong
+        const bool alone_there = is_alone(*arena);
+        if (auto&& released = pool_.deallocate_in(*arena, gone.address(), gone.size()); !released)
+            [[unlikely]]
             return released;
         edits_.forget(gone.where());
-        if (!pool_.release_empty_chunk_if(gone.address(), is_alone))
+        if (!alone_there || !pool_.release_empty_chunk_if(gone.address(), is_alone))
             this->reclaim(gone.where());
         return {};
     }
@@ -153,16 +153,30 @@ class basic_perm_alloc : public detail::perm_core<basic_perm_alloc<Backing, Obse
         if (!alone)
             return fail(errc::not_supported);
         pool_.protection().look_at_process();
-        const auto* const arena = pool_.find(block.address());
-        if (arena != nullptr && arena->state.alone)
+        const chunk* const arena = pool_.find(block.address());
+        if (arena != nullptr && is_alone(*arena))
             return fail(errc::not_supported);
-        if (const auto done = pool_.resize(block.address(), block.size(), kept); !done)
+        if (const auto done = arena == nullptr
+                                  ? pool_.resize(block.address(), block.size(), kept)
+                                  : pool_.resize_in(*arena, block.address(), block.size(), kept);
+            !done)
             return done;
         const range tail{block.address() + kept, block.size() - kept};
         edits_.forget(tail);
         block = made({block.address(), kept});
         this->reclaim(tail);
         return {};
+    }
+
+    /// @brief Gives arenas without blocks back to the system, all but `keep` of them. Answers their
+    /// bytes. Without it they serve again, but for blocks that own their pages: those always go.
+    /// @par Complexity  O(arenas)
+    std::uint64_t give_back_empty_arenas(std::size_t keep = 0) noexcept {
+        const detail::fork_guard alone(lock_);
+        if (!alone)
+            return 0;
+        pool_.protection().look_at_process();
+        return pool_.release_empty_chunks(keep);
     }
 
     /// @brief The block that contains `place`; none where no block does.
@@ -274,6 +288,9 @@ class basic_perm_alloc : public detail::perm_core<basic_perm_alloc<Backing, Obse
     using base::unwiped_;
     using chunk = typename pool_type::chunk;
 
+    static constexpr bool has_two_backings =
+        requires(pool_type& pool) { pool.backing().prefer_first(true); };
+
     [[nodiscard]] static typename pool_type::request for_pool(const perm_request& wanted) noexcept {
         return {.bytes = wanted.bytes,
                 .alignment = wanted.alignment,
@@ -283,25 +300,47 @@ class basic_perm_alloc : public detail::perm_core<basic_perm_alloc<Backing, Obse
     [[nodiscard]] allocation made(range where) noexcept { return this->handle(where); }
     [[nodiscard]] static bool is_alone(const chunk& c) noexcept { return c.state.alone; }
 
-    /// Asks for a place; where the better of two backings turns out not to work here, once more of
-    /// the other.
+    [[nodiscard]] result<allocation> hand_out(address block, const perm_request& wanted) noexcept {
+        const range where{block, align_up(wanted.bytes, granule_bytes)};
+        if (unwiped_ || writable(wanted.allowed))
+            if (const auto clean = this->make_clean(where); !clean) {
+                (void)pool_.deallocate(where.base, where.bytes);
+                return tl::unexpected(clean.error());
+            }
+        return made(where);
+    }
+    [[nodiscard]] [[gnu::noinline]] result<allocation>
+    allocate_otherwise(const perm_request& wanted, error why) noexcept {
+        const auto block = place_otherwise([&] { return pool_.allocate(for_pool(wanted)); },
+                                           wanted.allowed, tl::unexpected(why));
+        return block ? hand_out(*block, wanted) : tl::unexpected(block.error());
+    }
+
+    /// Data needs no second view, and a child of fork gets its own copy of it.
+    void prefer_backing_for([[maybe_unused]] permissions wanted) noexcept {
+        if constexpr (has_two_backings)
+            pool_.backing().prefer_first(has_two_views_ && !writable(wanted));
+    }
+    /// Asks for a place.
     template <class Ask>
     [[nodiscard]] auto place(Ask&& ask, permissions wanted) noexcept -> decltype(ask()) {
-        if constexpr (requires { pool_.backing().prefer_first(true); }) {
-            // Data needs no second view, and a child of fork gets its own copy of it.
-            pool_.backing().prefer_first(has_two_views_ && !writable(wanted));
-            auto got = ask();
-            if (got) [[likely]]
-                return got;
-            if (!has_two_views_ || !is_denial(got.error()) || writable(wanted))
-                return got;
-            pool_.backing().prefer_first(false);
-            auto other = ask();
-            has_two_views_ = !other;
-            return other ? std::move(other) : std::move(got);
-        } else {
-            return ask();
-        }
+        prefer_backing_for(wanted);
+        auto got = ask();
+        return got ? std::move(got) : place_otherwise(ask, wanted, std::move(got));
+    }
+    /// Where the better of two backings turns out not to work here, asks once more of the other.
+    template <class Ask>
+    [[nodiscard]] auto place_otherwise([[maybe_unused]] Ask&& ask,
+                                       [[maybe_unused]] permissions wanted,
+                                       decltype(ask()) got) noexcept -> decltype(ask()) {
+        if constexpr (has_two_backings)
+            if (has_two_views_ && is_denial(got.error()) && !writable(wanted)) {
+                pool_.backing().prefer_first(false);
+                auto other = ask();
+                has_two_views_ = !other;
+                return other ? std::move(other) : std::move(got);
+            }
+        return got;
     }
     [[nodiscard]] static bool is_denial(error why) noexcept {
         return why.code == errc::not_supported ||

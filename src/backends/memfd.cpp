@@ -165,6 +165,18 @@ result<void> memfd::close_alias(region& it) noexcept {
     return gone;
 }
 
+/// @brief The kernel is told twice: what the file does not have yet it makes for less than what a
+/// view lacks (a third of it, measured).
+void memfd::populate(region& it, range part) noexcept {
+    constexpr int populate_write = 23; // MADV_POPULATE_WRITE, 5.14
+    if (it.alias_ == 0 || it.sealed_ || !os::are_pages_of(it.where_, part) ||
+        !os::is_generation(it.generation_))
+        return;
+    const std::uint64_t offset = part.base - it.where_.base;
+    if (os::reserve_file(it.file_, FALLOC_FL_KEEP_SIZE, offset, part.bytes))
+        (void)os::advise({it.alias_ + offset, part.bytes}, populate_write);
+}
+
 result<void> memfd::replace_view(region& it, permissions allowed) noexcept {
     if (!os::is_generation(it.generation_))
         return fail(errc::not_supported);
@@ -234,7 +246,8 @@ result<void> memfd::resize(region& it, std::uint64_t bytes, bool may_move) noexc
 /// @brief One call to the system puts the new view where the old one was: nothing to undo. Views of
 /// parts come from one descriptor, because only then the kernel joins neighbours.
 result<void> memfd::place_reading(region& it, range part, permissions allowed) noexcept {
-    if (it.reader_ < 0) {
+    const bool had_reader = it.reader_ >= 0;
+    if (!had_reader) {
         const auto reopened = open_reader(it.file_);
         if (!reopened)
             return tl::unexpected(reopened.error());
@@ -244,7 +257,7 @@ result<void> memfd::place_reading(region& it, range part, permissions allowed) n
     const auto base = os::map(absent ? 0 : part.base, part.bytes, os::protection_of(allowed),
                               MAP_SHARED | (absent ? 0 : MAP_FIXED), it.reader_,
                               static_cast<off_t>(part.base - it.where_.base));
-    if (part == it.where_)
+    if (part == it.where_ && !had_reader)
         (void)os::close(std::exchange(it.reader_, -1)); // it was only read: nothing is lost
     if (!base)
         return tl::unexpected(base.error());

@@ -5,6 +5,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -58,6 +59,30 @@ BOOST_AUTO_TEST_CASE(both_views_show_the_same_bytes) {
         bytes_at(alias)[where.bytes - 1] = 'b';
         BOOST_TEST(bytes_at(where.base)[where.bytes - 1] == 'b');
     }
+    BOOST_TEST(backing.unmap(region).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(what_is_populated_is_there_and_unchanged) {
+    memfd backing;
+    auto region = backing.map({.bytes = 16 * 4096}).value();
+    const range where = backing.where(region);
+    bytes_at(where.base)[2 * 4096] = 'm';
+    backing.populate(region, where); // no alias: nothing
+    const address alias = backing.open_alias(region).value();
+    const auto resident = [&] {
+        std::array<unsigned char, 16> pages{};
+        BOOST_TEST_REQUIRE(::mincore(bytes_at(alias), where.bytes, pages.data()) == 0);
+        return std::count_if(pages.begin(), pages.end(), [](auto page) { return page & 1U; });
+    };
+    BOOST_TEST(resident() == 1);
+    for (const range none : {range{where.base, 4095}, range{where.base + 15 * 4096, 2 * 4096}})
+        backing.populate(region, none); // no pages of it
+    BOOST_TEST(resident() == 1);
+    BOOST_TEST(backing.forbid_other_writers(region).has_value());
+    backing.populate(region, {where.base + 4096, 8 * 4096});
+    BOOST_TEST(resident() == 8);
+    for (std::uint64_t i = 0; i != where.bytes; ++i)
+        BOOST_TEST_REQUIRE(bytes_at(alias)[i] == (i == 2 * 4096 ? 'm' : 0));
     BOOST_TEST(backing.unmap(region).has_value());
 }
 

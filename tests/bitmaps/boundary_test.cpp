@@ -76,7 +76,17 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(only_whole_blocks_are_released, Inner, inner_bitma
     BOOST_TEST(it.map.claim({10, 20}));
     BOOST_TEST(it.map.release({10, 19}) == 19u);
     BOOST_TEST(it.map.release({11, 19}) == 19u);
+    BOOST_TEST(it.map.is_block({10, 20}));
+    for (const granule_run other : {granule_run{10, 19}, {10, 21}, {9, 21}, {11, 19}, {40, 1}}) {
+        BOOST_TEST(!it.map.is_block(other));
+        BOOST_TEST(!it.map.release_exactly(other));
+    }
     BOOST_TEST(it.map.free_count() == 108u);
+    BOOST_TEST(it.map.release_exactly({10, 20}));
+    BOOST_TEST(!it.map.is_block({10, 20}));
+    BOOST_TEST(!it.map.release_exactly({10, 20}));
+    BOOST_TEST(it.map.free_count() == 128u);
+    BOOST_TEST(it.map.claim({10, 20}));
     BOOST_TEST(it.map.release({10, 20}) == 0u);
     BOOST_TEST(it.map.free_count() == 128u);
 }

@@ -56,6 +56,8 @@ class storm {
             return shrink(it);
         if (kind < 90)
             return change(it);
+        if (kind < 91)
+            code_.give_back_empty_arenas(pick(2));
         return check(it) && find(it);
     }
     [[nodiscard]] bool check_all() {

@@ -155,7 +155,36 @@ BOOST_AUTO_TEST_CASE(a_mapping_for_each_arena_and_view_not_for_each_function) {
     BOOST_TEST(views <= 2 * arenas + 2); // the one in work has a part that is not ready
     for (const auto& each : blocks)
         BOOST_TEST_REQUIRE(code.free(each).has_value());
-    BOOST_TEST(code.as_pool().chunk_count() <= 1u);
+    const std::uint64_t kept = code.as_pool().mapped_bytes();
+    BOOST_TEST(kept == arenas * (std::uint64_t{2} << 20));
+    BOOST_TEST(code.give_back_empty_arenas(1) < kept);
+    BOOST_TEST(code.as_pool().chunk_count() == 1u);
+    BOOST_TEST(code.give_back_empty_arenas() > 0u);
+    BOOST_TEST(code.as_pool().chunk_count() == 0u);
+    BOOST_TEST(code.give_back_empty_arenas() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(empty_arenas_are_kept_or_go) {
+    for (const bool go : {false, true}) {
+        perm_alloc code({.gives_back_empty_arenas = go});
+        std::vector<perm_alloc::allocation> blocks(10'000);
+        for (auto& each : blocks)
+            each = *code.allocate({.bytes = 700});
+        const std::size_t arenas = code.as_pool().chunk_count();
+        const auto own = *code.allocate({.bytes = 1, .owns_pages = true});
+        BOOST_TEST(code.as_pool().chunk_count() == arenas + 1);
+        BOOST_TEST(arenas > 1u);
+        BOOST_TEST(code.give_back_empty_arenas() == 0u);
+        BOOST_TEST(code.free(own).has_value());
+        BOOST_TEST(code.as_pool().chunk_count() == arenas);
+        for (const auto& each : blocks)
+            BOOST_TEST_REQUIRE(code.free(each).has_value());
+        BOOST_TEST(code.as_pool().chunk_count() == (go ? 1 : arenas));
+        const auto again = code.allocate({.bytes = 700});
+        BOOST_TEST(again->write(0, returns(1)).has_value());
+        BOOST_TEST(code.as_pool().chunk_count() == (go ? 1 : arenas));
+        BOOST_TEST(code.free(*again).has_value());
+    }
 }
 
 BOOST_AUTO_TEST_CASE(data_is_a_memory_resource) {

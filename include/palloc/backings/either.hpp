@@ -107,6 +107,12 @@ class either {
         return is_first(it) ? first_.replace_view(*std::get_if<0>(&it), part, allowed)
                             : fail(errc::not_supported);
     }
+    void populate(region& it, range part) noexcept
+        requires backing_can_populate<First>
+    {
+        if (is_first(it))
+            first_.populate(*std::get_if<0>(&it), part);
+    }
     [[nodiscard]] result<void> forbid_other_writers(region& it) noexcept
         requires backing_can_forbid_writers<First>
     {

@@ -98,6 +98,11 @@ class memfd {
     /// @par Errors `bad_argument` where none is open; `not_supported` in a child; `os_failure`
     [[nodiscard]] result<void> close_alias(region& it) noexcept;
 
+    /// @brief Has the memory behind whole pages of the open alias there, so that writing them waits
+    /// for none. Advice: does what it can, and nothing in a child, where sealed or where no alias
+    /// is open.
+    void populate(region& it, range part) noexcept;
+
     /// @brief Replaces the whole main view by one with other permissions, at the same addresses.
     /// Who reads meanwhile sees either view, and no fault between them.
     /// @par Errors `not_supported` in a child; `os_failure`: EPERM where it is sealed and `allowed`
@@ -170,6 +175,7 @@ class memfd {
 static_assert(backing_can_map<memfd> && memory_may_be_touched<memfd>);
 static_assert(backing_can_change_permissions<memfd> && backing_can_seal<memfd>);
 static_assert(backing_replaces_parts_of_views<memfd> && backing_can_forbid_writers<memfd>);
+static_assert(backing_can_populate<memfd>);
 static_assert(backing_can_make_permanent<memfd> && backing_can_open_parts<memfd>);
 static_assert(backing_can_store<memfd> && backing_has_keys<memfd>);
 static_assert(backing_states_fork_treatment<memfd> && backing_can_discard<memfd>);

@@ -36,7 +36,7 @@ class boundary {
     boundary(std::byte* storage, std::size_t granules) noexcept
         : inner_(storage, granules),
           first_(reinterpret_cast<bits::word*>(storage + inner_bytes(granules))),
-          last_(first_ + bits::words(granules)) {}
+          last_(first_ + 1) {}
 
     [[nodiscard]] static constexpr std::size_t storage_bytes(std::size_t granules) noexcept {
         return inner_bytes(granules) + 2 * bits::words(granules) * sizeof(bits::word);
@@ -75,22 +75,17 @@ class boundary {
         mark(run);
         return true;
     }
-    std::optional<std::size_t> claim_lowest(const placement& q) noexcept
+    [[gnu::always_inline]] std::optional<std::size_t> claim_lowest(const placement& q) noexcept
         requires bitmap_claims_lowest<Inner>
     {
-        const auto found = inner_.claim_lowest(q);
-        if (found)
+        auto&& found = inner_.claim_lowest(q);
+        if (found) [[likely]]
             mark({*found, q.count});
         return found;
     }
 
     /// @brief Gives a whole block back; anything else counts as free already, and nothing changes.
-    std::size_t release(granule_run run) noexcept {
-        const auto block = block_at(run.first);
-        if (block != run)
-            return run.count;
-        return run.count - release_block(run.first);
-    }
+    std::size_t release(granule_run run) noexcept { return release_exactly(run) ? 0 : run.count; }
 
     /// @par Complexity  O(block / 64)
     [[nodiscard]] std::optional<granule_run> block_at(std::size_t granule) const noexcept {
@@ -103,6 +98,25 @@ class boundary {
         if (last < granule)
             return std::nullopt;
         return granule_run{*first, last + 1 - *first};
+    }
+
+    /// @par Complexity  O(block / 64)
+    [[nodiscard]] bool is_block(granule_run run) const noexcept {
+        return is_marked(first_, run.first) && next(last_, run.first) == run.last() - 1;
+    }
+
+    /// @par Complexity  O(block / 64) and the inner bitmap's release
+    bool release_exactly(granule_run run) noexcept {
+        if (!is_block(run)) [[unlikely]]
+            return false;
+        if constexpr (is_concurrent) { // by now it may be another one, of another length
+            return release_block(run.first) == run.count;
+        } else {
+            take(first_, run.first);
+            take(last_, run.last() - 1);
+            inner_.release(run);
+            return true;
+        }
     }
 
     /// @par Complexity  O(block / 64) and the inner bitmap's release
@@ -136,7 +150,7 @@ class boundary {
     }
 
     void reset() noexcept {
-        for (bits::word* word = first_; word != last_ + bits::words(size()); ++word)
+        for (bits::word* word = first_; word != first_ + 2 * bits::words(size()); ++word)
             if (*word != 0)
                 *word = 0;
         inner_.reset();
@@ -152,16 +166,22 @@ class boundary {
         put(first_, run.first);
     }
 
+    // A word of `first` and the word of `last` that goes with it lie side by side: who needs one of
+    // them needs the other.
+    //
     // Words of marks are shared between blocks, so over a concurrent bitmap they are atomic.
 
     [[nodiscard]] static bits::word load(bits::word* map, std::size_t at) noexcept {
         if constexpr (is_concurrent)
-            return std::atomic_ref(map[at]).load(std::memory_order_acquire);
+            return std::atomic_ref(map[2 * at]).load(std::memory_order_acquire);
         else
-            return map[at];
+            return map[2 * at];
+    }
+    [[nodiscard]] static bool is_marked(bits::word* map, std::size_t bit) noexcept {
+        return (load(map, bit / bits::word_bits) >> (bit % bits::word_bits) & 1U) != 0;
     }
     static void put(bits::word* map, std::size_t bit) noexcept {
-        bits::word& word = map[bit / bits::word_bits];
+        bits::word& word = map[2 * (bit / bits::word_bits)];
         const bits::word flag = bits::word{1} << (bit % bits::word_bits);
         if constexpr (is_concurrent)
             std::atomic_ref(word).fetch_or(flag);
@@ -170,7 +190,7 @@ class boundary {
     }
     /// Clears a mark and answers whether it was there.
     static bool take(bits::word* map, std::size_t bit) noexcept {
-        bits::word& word = map[bit / bits::word_bits];
+        bits::word& word = map[2 * (bit / bits::word_bits)];
         const bits::word flag = bits::word{1} << (bit % bits::word_bits);
         if constexpr (is_concurrent) {
             return (std::atomic_ref(word).fetch_and(~flag) & flag) != 0;

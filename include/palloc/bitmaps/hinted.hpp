@@ -73,29 +73,23 @@ class hinted {
         return true;
     }
 
-    /// @par Complexity  as `find_fit`
-    std::optional<std::size_t> claim_lowest(const placement& q) noexcept {
-        const std::size_t start = hint(q.count);
-        const auto found = find_fit(q);
-        const bool all_searched = q.mask == 0 && q.from <= start;
-        if (!found) {
-            if (all_searched && q.limit == size_)
-                raise_hints(q.count, size_);
-            return found;
-        }
-        set({*found, q.count});
-        if (*found == book_->open)
-            book_->open += q.count;
-        else if (all_searched && *found != start)
-            raise_hints(q.count, *found + q.count);
-        return found;
+    /// @par Complexity  as `find_fit`; O(run / 64) as long as all that is in use lies in one piece
+    /// at the front
+    [[gnu::always_inline]] std::optional<std::size_t> claim_lowest(const placement& q) noexcept {
+        const std::size_t open = book_->open;
+        if (book_->used != open || q.mask != 0 || q.from > open)
+            return claim_searching(q);
+        if (open > q.limit || q.count > q.limit - open) [[unlikely]]
+            return std::nullopt;
+        set({open, q.count});
+        book_->open = open + q.count;
+        return open;
     }
 
     /// @par Complexity  O(run / 64)
     std::size_t release(granule_run run) noexcept {
-        const std::size_t already_free = run.count - bits::count(words(), run);
-        if (already_free != 0)
-            return already_free;
+        if (!all_used(run)) [[unlikely]]
+            return run.count - bits::count(words(), run);
         bits::clear(words(), run);
         book_->used -= run.count;
         lower_hints(run.first);
@@ -129,6 +123,28 @@ class hinted {
     }
     [[nodiscard]] std::size_t hint(std::size_t count) const noexcept {
         return std::max<std::size_t>(book_->open, hint_at(std::min(count, longest_hinted)));
+    }
+
+    [[nodiscard]] bool all_used(granule_run run) const noexcept {
+        return bits::each_word(
+            run, [this](std::size_t at, bits::word mask) { return (~words()[at] & mask) == 0; });
+    }
+
+    [[gnu::noinline]] std::optional<std::size_t> claim_searching(const placement& q) noexcept {
+        const std::size_t start = hint(q.count);
+        const auto found = find_fit(q);
+        const bool all_searched = q.mask == 0 && q.from <= start;
+        if (!found) {
+            if (all_searched && q.limit == size_)
+                raise_hints(q.count, size_);
+            return found;
+        }
+        set({*found, q.count});
+        if (*found == book_->open)
+            book_->open += q.count;
+        else if (all_searched && *found != start)
+            raise_hints(q.count, *found + q.count);
+        return found;
     }
 
     void set(granule_run run) noexcept {

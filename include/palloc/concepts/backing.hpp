@@ -112,6 +112,14 @@ concept backing_can_forbid_writers =
         { b.forbid_other_writers(region) } noexcept -> std::same_as<result<void>>;
     };
 
+/// @brief Can have the memory behind a part of the open alias there at once, for less than page by
+/// page as it is written. Advice: what cannot be had comes on demand, and no byte changes.
+template <class B>
+concept backing_can_populate =
+    backing_has_two_views<B> && requires(B& b, typename B::region& region, range part) {
+        { b.populate(region, part) } noexcept -> std::same_as<void>;
+    };
+
 /// @brief Makes it impossible, for good, that the memory is written again.
 template <class B>
 concept backing_can_seal = backing_has_two_views<B> && requires(B& b, typename B::region& region) {

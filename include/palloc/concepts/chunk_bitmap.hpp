@@ -92,6 +92,15 @@ concept bitmap_knows_blocks =
         { m.resize(block, n) } noexcept -> std::same_as<bool>;
     };
 
+/// @brief Tells in one step whether a run is exactly a block; `release_exactly` gives it back if it
+/// is, and else changes nothing.
+template <class M>
+concept bitmap_checks_blocks =
+    bitmap_knows_blocks<M> && requires(M& m, const M& c, granule_run run) {
+        { c.is_block(run) } noexcept -> std::same_as<bool>;
+        { m.release_exactly(run) } noexcept -> std::same_as<bool>;
+    };
+
 /// @brief Finds the lowest of the smallest free runs that hold a legal position, in one step.
 template <class M>
 concept bitmap_finds_best = chunk_bitmap<M> && requires(const M& c, const placement& q) {

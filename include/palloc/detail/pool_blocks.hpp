@@ -38,11 +38,12 @@ class pool_blocks : public pool_areas<Granule, Backing, Bitmap, Protection, Obse
         chunk* const c = table_.find(block);
         if (c == nullptr) [[unlikely]]
             return report(errc::not_ours, {block, bytes});
-        const std::size_t first = granule_.index(block - c->where.base);
-        const granule_run run{first, granule_.count(bytes)};
-        if (const errc wrong = check(*c, block, run); wrong != errc{}) [[unlikely]]
-            return report(wrong, {block, bytes});
-        return give_back(*c, run, bytes);
+        return deallocate_from(*c, block, bytes);
+    }
+    /// @brief The same, where the chunk that contains the block is known already.
+    /// @pre  `in` is a chunk of this pool, and contains `block`.
+    result<void> deallocate_in(const chunk& in, address block, std::uint64_t bytes) noexcept {
+        return deallocate_from(table_[in.index], block, bytes);
     }
 
     /// @brief Gives blocks of `bytes` bytes each back; misuse is reported, and goes no further.
@@ -71,23 +72,30 @@ class pool_blocks : public pool_areas<Granule, Backing, Bitmap, Protection, Obse
         chunk* const c = table_.find(block);
         if (c == nullptr)
             return report(errc::not_ours, {block, old_bytes});
+        return resize_in(*c, block, old_bytes, new_bytes);
+    }
+    /// @brief The same, where the chunk that contains the block is known already.
+    /// @pre  `in` is a chunk of this pool, and contains `block`.
+    result<void> resize_in(const chunk& in, address block, std::uint64_t old_bytes,
+                           std::uint64_t new_bytes) noexcept {
+        chunk& c = table_[in.index];
         if (new_bytes == 0)
             return fail(errc::zero_size);
-        const granule_run run{granule_.index(block - c->where.base), granule_.count(old_bytes)};
-        if (const errc wrong = check(*c, block, run); wrong != errc{})
+        const granule_run run{granule_.index(block - c.where.base), granule_.count(old_bytes)};
+        if (const errc wrong = check(c, block, run); wrong != errc{}) [[unlikely]]
             return report(wrong, {block, old_bytes});
         const std::size_t count = granule_.count(new_bytes);
-        if (!reusable(*c))
+        if (!reusable(c))
             return fail(errc::is_protected);
-        if (count > c->map.size() - run.first)
+        if (count > c.map.size() - run.first)
             return fail(errc::no_room);
         if (count != run.count)
             if (const auto moved =
-                    count > run.count ? lengthen(*c, run, count) : shorten(*c, run, count);
+                    count > run.count ? lengthen(c, run, count) : shorten(c, run, count);
                 !moved)
                 return moved;
         notify({.what = event::kind::resize,
-                .where = bytes_of(*c, {run.first, count}),
+                .where = bytes_of(c, {run.first, count}),
                 .asked = granule_.offset(run.count)});
         return {};
     }
@@ -156,6 +164,20 @@ class pool_blocks : public pool_areas<Granule, Backing, Bitmap, Protection, Obse
         return bytes_of(*c, *run);
     }
 
+    /// @brief Whether `block` is exactly a block.
+    /// @par Complexity  that of `find`, and O(block / 64)
+    [[nodiscard]] bool is_block(range block) const noexcept
+        requires bitmap_checks_blocks<Bitmap>
+    {
+        const chunk* const c = table_.find(block.base);
+        if (c == nullptr)
+            return false;
+        const granule_run run{granule_.index(block.base - c->where.base),
+                              granule_.count(block.bytes)};
+        return check_place(*c, block.base, run) == errc{} && bytes_of(*c, run) == block &&
+               c->map.is_block(run);
+    }
+
     /// @brief Bytes that a block of `bytes` bytes may use; 2^64 - 1 where that would overflow.
     [[nodiscard]] std::uint64_t usable_bytes(std::uint64_t bytes) const noexcept {
         const std::uint64_t usable = granule_.offset(granule_.count(bytes));
@@ -200,12 +222,11 @@ class pool_blocks : public pool_areas<Granule, Backing, Bitmap, Protection, Obse
   private:
     /// What is wrong with giving `run`, which the caller says begins at `block`, back.
     [[nodiscard]] errc check(const chunk& c, address block, granule_run run) const noexcept {
-        if (run.count == 0)
-            return errc::zero_size;
-        if (run.first >= c.map.size() || run.count > c.map.size() - run.first)
-            return errc::past_the_end;
-        if (c.where.base + granule_.offset(run.first) != block)
-            return errc::not_a_block;
+        if (const errc wrong = check_place(c, block, run); wrong != errc{}) [[unlikely]]
+            return wrong;
+        if constexpr (bitmap_checks_blocks<Bitmap>)
+            if (c.map.is_block(run)) [[likely]]
+                return errc{};
         if constexpr (bitmap_knows_blocks<Bitmap>) {
             const auto found = c.map.block_at(run.first);
             if (!found)
@@ -216,6 +237,29 @@ class pool_blocks : public pool_areas<Granule, Backing, Bitmap, Protection, Obse
                 return errc::wrong_size;
         }
         return errc{};
+    }
+    [[nodiscard]] errc check_place(const chunk& c, address block, granule_run run) const noexcept {
+        if (run.count == 0)
+            return errc::zero_size;
+        if (run.first >= c.map.size() || run.count > c.map.size() - run.first)
+            return errc::past_the_end;
+        if (c.where.base + granule_.offset(run.first) != block)
+            return errc::not_a_block;
+        return errc{};
+    }
+
+    [[gnu::always_inline]] result<void> deallocate_from(chunk& c, address block,
+                                                        std::uint64_t bytes) noexcept {
+        const granule_run run{granule_.index(block - c.where.base), granule_.count(bytes)};
+        if constexpr (!is_concurrent && bitmap_checks_blocks<Bitmap>)
+            if (check_place(c, block, run) == errc{} && reusable(c) && c.map.release_exactly(run))
+                [[likely]] {
+                released(c, run, bytes);
+                return {};
+            }
+        if (const errc wrong = check(c, block, run); wrong != errc{}) [[unlikely]]
+            return report(wrong, {block, bytes});
+        return give_back(c, run, bytes);
     }
 
     [[gnu::always_inline]] result<void> give_back(chunk& c, granule_run run,
@@ -237,20 +281,24 @@ class pool_blocks : public pool_areas<Granule, Backing, Bitmap, Protection, Obse
         }
         if (!release(c, run)) [[unlikely]]
             return report(errc::double_free, bytes);
-        if constexpr (!is_concurrent) {
-            notify(gone);
-            decommit(c, run);
-        }
-        if constexpr (is_concurrent) {
+        if constexpr (is_concurrent)
             make_open(c);
-        } else {
-            const std::size_t free = c.map.free_count();
-            if (free == run.count) [[unlikely]] // it was full
-                make_open(c);
-            if (free == c.map.size()) [[unlikely]]
-                this->on_empty(c);
-        }
+        else
+            released(c, run, asked);
         return {};
+    }
+
+    /// What is left to do once a block is free again.
+    void released(chunk& c, granule_run run, std::uint64_t asked) noexcept
+        requires(!is_concurrent)
+    {
+        notify({.what = event::kind::release, .where = bytes_of(c, run), .asked = asked});
+        decommit(c, run);
+        const std::size_t free = c.map.free_count();
+        if (free == run.count) [[unlikely]] // it was full
+            make_open(c);
+        if (free == c.map.size()) [[unlikely]]
+            this->on_empty(c);
     }
 
     // That pages could not be given back is no reason to keep the block.

@@ -30,6 +30,7 @@ struct perm_options {
     range within = anywhere;                              ///< for requests that name no range
     strength require = strength::none; ///< refuse to work where no more than less can be had
     wiping wipes = wiping::at_once;
+    bool gives_back_empty_arenas = false; ///< all but one, in a free that empties one
     misuse_policy on_misuse = {};
     metadata_ref metadata = standard_metadata();
 };

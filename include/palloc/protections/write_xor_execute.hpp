@@ -72,6 +72,7 @@ class write_xor_execute {
              .deferred = wished.deferred,
              .flips = !backing_has_two_views<Backing>,
              .is_private = is_private(b, region),
+             .step_log2 = area_state::step_log2_of(b.where(region).bytes, b.page_bytes()),
              .generation = process_generation()};
         generation_ = s.generation;
         auto done = take_books(s);
@@ -264,8 +265,9 @@ class write_xor_execute {
     [[nodiscard]] static result<void> first_view(Backing& b, typename Backing::region& region,
                                                  const area_state& s) noexcept {
         auto done = result<void>{};
+        const range first = shows_parts<Backing> && s.has_steps() ? s.bytes_of_step(0) : s.where;
         if (s.wanted != permissions::read_write)
-            done = show(b, region, s, s.where, s.wanted);
+            done = show(b, region, s, first, s.wanted);
         if (done && shows_parts<Backing> && (s.has_steps() || s.deferred))
             done = show(b, region, s, s.where, permissions::none);
         return done;
@@ -278,6 +280,9 @@ class write_xor_execute {
         if (s.flips)
             if (const auto open = show(b, region, s, bytes, permissions::read_write); !open)
                 return open;
+        if constexpr (backing_can_populate<Backing>)
+            if (!s.flips)
+                b.populate(region, bytes);
         if constexpr (memory_may_be_touched<Backing>)
             std::memset(reinterpret_cast<void*>(s.flips ? bytes.base
                                                         : s.alias + (bytes.base - s.where.base)),

@@ -99,6 +99,11 @@ class backing_decorator {
     {
         return asked(backing_call::seal).and_then([&] { return inner_.forbid_other_writers(it); });
     }
+    void populate(region& it, range part) noexcept
+        requires backing_can_populate<Backing>
+    {
+        inner_.populate(it, part);
+    }
     [[nodiscard]] result<void> seal(region& it) noexcept
         requires backing_can_seal<Backing>
     {

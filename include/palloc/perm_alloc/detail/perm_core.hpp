@@ -63,7 +63,7 @@ class perm_core {
     }
 
     /// A block that is about to be handed out reads as if it had never been used.
-    [[nodiscard]] result<void> hand_out(range block) noexcept {
+    [[nodiscard]] result<void> make_clean(range block) noexcept {
         return pool_.with_area(
             block.base,
             [&](protection& p, backing& b, region& r, area_state& area) -> result<void> {
@@ -112,12 +112,6 @@ class perm_core {
         unsynchronised_ = false;
         ++statistics_.synchronisations;
         return {};
-    }
-
-    /// Whether this is a block, now.
-    [[nodiscard]] bool is_block(range block) const noexcept {
-        const auto there = pool_.block_around(block.base);
-        return there && *there == block;
     }
 
     /// A window onto part of a block, all of which can be executed from now on.
@@ -244,7 +238,7 @@ class perm_core {
         if (!alone)
             return fail(errc::not_supported);
         pool_.protection().look_at_process();
-        if (!is_block(block.where()))
+        if (!pool_.is_block(block.where()))
             return fail(errc::not_a_block);
         return begin_edit(block.where(), target).map([this](edit* it) {
             return writer(static_cast<Self&>(*this), *it);
@@ -275,7 +269,7 @@ class perm_core {
             if (!alone)
                 return fail(errc::not_supported);
             pool_.protection().look_at_process();
-            if (!is_block(block.where())) [[unlikely]]
+            if (!pool_.is_block(block.where())) [[unlikely]]
                 return fail(errc::not_a_block);
             if (const auto done = write_fresh(block.where(), target, bytes); !done || *done)
                 return done.map([](bool) {});
@@ -332,7 +326,7 @@ class perm_core {
         if (!alone)
             return fail(errc::not_supported);
         pool_.protection().look_at_process();
-        if (!is_block(block.where()))
+        if (!pool_.is_block(block.where()))
             return fail(errc::not_a_block);
         return pool_.with_area(
             pages.base,
@@ -353,7 +347,7 @@ class perm_core {
     [[nodiscard]] permissions allowed(const allocation& block, std::uint64_t offset) noexcept {
         const fork_guard alone(lock_);
         permissions now = permissions::none;
-        if (alone && is_block(block.where()))
+        if (alone && pool_.is_block(block.where()))
             (void)pool_.with_area(
                 block.address(), [&](auto&, auto&, auto&, area_state& area) -> result<void> {
                     now = area.alone ? area.allowed(block.address() + offset) : area.wanted;

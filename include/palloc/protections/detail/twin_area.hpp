@@ -12,6 +12,7 @@
 #include <palloc/core/range.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -31,6 +32,7 @@ struct twin_area {
     bool deferred = false;
     bool flips = false;           ///< has no alias; its own pages become writable
     bool is_private = false;      ///< a child of fork has its own copy
+    std::uint8_t step_log2 = 16;  ///< of the bytes of a step
     address alias = 0;            ///< of where.base; 0: not open
     std::uint64_t generation = 0; ///< of the process that may write
     std::uint64_t ready = 0;      ///< a bit for each of at most 64 steps
@@ -39,15 +41,17 @@ struct twin_area {
     // ---------------------------------------------------------------- steps
 
     [[nodiscard]] bool has_steps() const noexcept { return executable(wanted) && !alone; }
-    [[nodiscard]] std::uint64_t step_bytes() const noexcept {
+    /// @brief The binary logarithm of the size of a step: a power of two, at least a page.
+    [[nodiscard]] static std::uint8_t step_log2_of(std::uint64_t bytes,
+                                                   std::uint64_t page_bytes) noexcept {
         const std::uint64_t least = std::max(least_step_bytes, page_bytes);
-        return where.bytes <= 64 * least ? least : align_up((where.bytes + 63) / 64, page_bytes);
+        return static_cast<std::uint8_t>(std::bit_width(std::max(least, (bytes + 63) / 64) - 1));
+    }
+    [[nodiscard]] std::uint64_t step_bytes() const noexcept {
+        return std::uint64_t{1} << step_log2;
     }
     [[nodiscard]] std::size_t step_of(address place) const noexcept {
-        const std::uint64_t offset = place - where.base;
-        if (where.bytes <= 64 * least_step_bytes && page_bytes <= least_step_bytes) [[likely]]
-            return offset / least_step_bytes;
-        return offset / step_bytes();
+        return static_cast<std::size_t>((place - where.base) >> step_log2);
     }
     [[nodiscard]] range bytes_of_step(std::size_t step) const noexcept {
         const std::uint64_t first = step * step_bytes();
