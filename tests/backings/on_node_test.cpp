@@ -37,6 +37,10 @@ using namespace palloc;
 static_assert(backing_can_seal<on_node<memfd>> && !backing_can_seal<on_node<mmap_backing>>);
 static_assert(backing_states_fork_treatment<on_node<mmap_backing>>);
 static_assert(backing_can_discard<on_node<mmap_backing>>);
+static_assert(backing_tells_page_sizes<on_node<hugepage>> &&
+              !backing_tells_page_sizes<on_node<mmap_backing>>);
+static_assert(backing_can_keep_mappings<on_node<reserve>> &&
+              !backing_can_keep_mappings<on_node<hugepage>>);
 
 /// The nodes of this machine, or the case is skipped.
 std::vector<numa_node> nodes() {
