@@ -3,13 +3,10 @@
 
 #include <array>
 #include <atomic>
-#include <cerrno>
 #include <csignal>
 #include <span>
 #include <ucontext.h>
 #include <unistd.h>
-
-#include <sys/syscall.h>
 
 #include "os.hpp"
 
@@ -21,7 +18,7 @@ struct sigaction before; // written before `describing` is set, read while it is
 
 memory_fault facts_of(const siginfo_t& info, [[maybe_unused]] const void* context) noexcept {
     memory_fault fault{.place = reinterpret_cast<address>(info.si_addr),
-                       .thread = ::syscall(SYS_gettid)};
+                       .thread = os::thread_number()};
 #if defined(__x86_64__)
     const auto& registers = static_cast<const ucontext_t*>(context)->uc_mcontext.gregs;
     constexpr long long write_bit = 1 << 1;
@@ -43,9 +40,9 @@ void go_on(int signal, siginfo_t* info, void* context) noexcept {
     if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN)
         return before.sa_handler(signal);
     // The instruction faults once more, and then there is nobody to catch it.
-    (void)::sigaction(signal, &before, nullptr);
+    (void)os::signal_action(signal, &before, nullptr);
     if (info->si_code <= 0) // sent by a process: there is no instruction
-        (void)::raise(signal);
+        (void)os::raise(signal);
 }
 
 void handle(int signal, siginfo_t* info, void* context) {
@@ -61,26 +58,25 @@ void handle(int signal, siginfo_t* info, void* context) {
 result<void> report_faults(fault_describer describe) noexcept {
     if (describing.load() != nullptr || describe == nullptr)
         return fail(errc::bad_argument);
-    if (::sigaction(SIGSEGV, nullptr, &before) != 0)
-        return fail(errc::os_failure, EINVAL);
+    if (const auto asked = os::signal_action(SIGSEGV, nullptr, &before); !asked)
+        return asked;
     describing = describe;
     struct sigaction ours{};
     ours.sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK;
     ours.sa_sigaction = handle;
-    if (::sigaction(SIGSEGV, &ours, nullptr) != 0) {
+    auto set = os::signal_action(SIGSEGV, &ours, nullptr);
+    if (!set)
         describing = nullptr;
-        return fail(errc::os_failure, EINVAL);
-    }
-    return {};
+    return set;
 }
 
 result<void> stop_reporting_faults() noexcept {
     if (describing.load() == nullptr)
         return fail(errc::bad_argument);
-    if (::sigaction(SIGSEGV, &before, nullptr) != 0)
-        return fail(errc::os_failure, EINVAL);
-    describing = nullptr;
-    return {};
+    auto restored = os::signal_action(SIGSEGV, &before, nullptr);
+    if (restored)
+        describing = nullptr;
+    return restored;
 }
 
 } // namespace palloc::inline v0

@@ -26,7 +26,7 @@ constexpr std::uint64_t gigantic_bytes = std::uint64_t{1} << 30;
 constexpr int anonymous = MAP_PRIVATE | MAP_ANONYMOUS;
 
 /// @brief What system calls about a region on this rung speak in.
-std::uint64_t page_bytes_on(page_rung rung) noexcept {
+std::size_t page_bytes_on(page_rung rung) noexcept {
     return rung == page_rung::gigantic ? gigantic_bytes
            : rung == page_rung::huge   ? huge_bytes
                                        : os::page_bytes();
@@ -77,6 +77,10 @@ std::size_t hugepage::page_bytes() const noexcept {
     if (options_.base || options_.transparent || !(options_.huge || options_.gigantic))
         return os::page_bytes();
     return options_.huge ? huge_bytes : gigantic_bytes;
+}
+
+std::size_t hugepage::page_bytes(const region& it) const noexcept {
+    return page_bytes_on(it.rung_);
 }
 
 result<hugepage::region> hugepage::map(const map_request& wanted) noexcept {

@@ -7,6 +7,7 @@
 #include <cstddef>
 
 #include <linux/mempolicy.h>
+#include <sys/mman.h>
 
 #include "os.hpp"
 
@@ -36,6 +37,10 @@ result<void> bind_to_node(range where, numa_node node, bool required) noexcept {
     if (!bound)
         return tl::unexpected(explained(bound.error()));
     return {};
+}
+
+result<void> populate(range where) noexcept {
+    return os::advise(where, MADV_POPULATE_WRITE);
 }
 
 result<numa_node> node_of(address place) noexcept {

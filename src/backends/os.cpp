@@ -275,6 +275,19 @@ result<int> process(int option, unsigned long argument) noexcept {
     return through(call::process, [&] { return ::prctl(option, argument, 0UL, 0UL, 0UL); });
 }
 
+result<void> signal_action(int number, const struct sigaction* fresh,
+                           struct sigaction* before) noexcept {
+    return done(call::signal, [&] { return ::sigaction(number, fresh, before); });
+}
+
+result<void> raise(int number) noexcept {
+    return done(call::signal, [&] { return ::raise(number) == 0 ? 0 : -1; });
+}
+
+std::int64_t thread_number() noexcept {
+    return ::syscall(SYS_gettid);
+}
+
 std::uint32_t process_number() noexcept {
     return static_cast<std::uint32_t>(::getpid());
 }

@@ -10,6 +10,7 @@
 #include <palloc/core/error.hpp>
 #include <palloc/core/range.hpp>
 
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -53,6 +54,7 @@ enum class call : std::uint8_t {
     barrier,
     process,
     limit,
+    signal,
     any,
 };
 inline constexpr std::size_t call_kinds = static_cast<std::size_t>(call::any) + 1;
@@ -161,6 +163,13 @@ inline constexpr int get_memory_deny_write_execute = 66; ///< PR_GET_MDWE, 6.3
 [[nodiscard]] result<int> barrier(int command, unsigned flags = 0) noexcept;
 /// @brief prctl; answers what the option answers.
 [[nodiscard]] result<int> process(int option, unsigned long argument = 0) noexcept;
+/// @brief sigaction; counts as a `signal`.
+[[nodiscard]] result<void> signal_action(int number, const struct sigaction* fresh,
+                                         struct sigaction* before) noexcept;
+/// @brief raise; counts as a `signal`.
+[[nodiscard]] result<void> raise(int number) noexcept;
+/// @brief gettid, which cannot fail.
+[[nodiscard]] std::int64_t thread_number() noexcept;
 /// @brief getpid, which cannot fail.
 [[nodiscard]] std::uint32_t process_number() noexcept;
 /// @brief getrlimit.

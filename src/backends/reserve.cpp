@@ -18,7 +18,7 @@ namespace {
 constexpr int anonymous = MAP_PRIVATE | MAP_ANONYMOUS;
 
 /// @brief A fresh mapping in place of the old one: one call, and the system's promise of memory is
-/// returned. It would forget how children are to be treated.
+/// returned. It would forget how children are to be treated, and a node.
 result<void> map_over(range pages) noexcept {
     return os::map(pages.base, pages.bytes, PROT_NONE, anonymous | MAP_FIXED).map([](address) {});
 }
@@ -51,7 +51,7 @@ result<reserve::region> reserve::map(const map_request& wanted) noexcept {
         (void)os::unmap(*where);
         return tl::unexpected(treated.error());
     }
-    return region(*where, generation);
+    return region(*where, generation, options_.in_child != fork_treatment::copied);
 }
 
 bool reserve::is_here(const region& it) noexcept {
@@ -82,7 +82,7 @@ result<void> reserve::decommit(region& it, range part) noexcept {
     const range pages = os::pages_inside(part);
     if (pages.bytes == 0)
         return {};
-    auto gone = options_.in_child == fork_treatment::copied ? map_over(pages) : empty(pages);
+    auto gone = it.keeps_mappings_ ? empty(pages) : map_over(pages);
     if (!gone && gone.error().os_code == ENOMEM)
         return os::drop(pages);
     return gone;

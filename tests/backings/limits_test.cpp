@@ -6,6 +6,7 @@
 #include <palloc/backings/mmap.hpp>
 #include <palloc/backings/reserve.hpp>
 #include <palloc/backings/secret.hpp>
+#include <palloc/protections/keyed.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -21,6 +22,7 @@
 #include "support/huge_pages.hpp"
 #include "support/in_child.hpp"
 #include "support/open_files.hpp"
+#include "support/page_probe.hpp"
 #include "support/sanitizers.hpp"
 #include "support/skip.hpp"
 
@@ -102,6 +104,13 @@ BOOST_AUTO_TEST_CASE(file_sizes) {
                        return 1;
                    memfd files;
                    secret secrets;
+                   auto half = files.map({.bytes = mebibyte / 2});
+                   if (!half)
+                       return 5;
+                   const range where = files.where(*half);
+                   *reinterpret_cast<volatile char*>(where.base) = 'h';
+                   const std::uint64_t pages = test::mapped_pages();
+                   const std::size_t open = test::open_files();
                    const error too_large{errc::os_failure, EFBIG};
                    const auto file = files.map({.bytes = mebibyte + 1});
                    const auto hidden = secrets.map({.bytes = mebibyte + 1});
@@ -110,6 +119,16 @@ BOOST_AUTO_TEST_CASE(file_sizes) {
                    if (hidden ||
                        (hidden.error() != too_large && hidden.error().code != errc::not_supported))
                        return 3;
+                   const auto longer = files.resize(*half, mebibyte + 1, true);
+                   if (longer || longer.error() != too_large)
+                       return 6;
+                   if (files.where(*half) != where ||
+                       *reinterpret_cast<volatile char*>(where.base) != 'h')
+                       return 7;
+                   if (test::mapped_pages() != pages || test::open_files() != open)
+                       return 8;
+                   if (!files.resize(*half, mebibyte, true) || !files.unmap(*half))
+                       return 9;
                    return files.map({.bytes = mebibyte}) ? 0 : 4;
                }) == 0);
 }
@@ -162,6 +181,11 @@ BOOST_AUTO_TEST_CASE(mappings) {
                        return 1;
                    const address base = backing.where(*region).base;
                    const auto page = [&](std::uint64_t i) { return range{base + i * 4096, 4096}; };
+                   memfd files;
+                   auto file = files.map({.bytes = 3 * 4096});
+                   if (!file)
+                       return 11;
+                   const range seen = files.where(*file);
                    std::uint64_t committed = 0;
                    for (; committed != pages / 2; ++committed)
                        if (const auto there = backing.commit(*region, page(2 * committed));
@@ -174,6 +198,25 @@ BOOST_AUTO_TEST_CASE(mappings) {
                        return 3;
                    *reinterpret_cast<volatile char*>(page(0).base) = 'k';
                    *reinterpret_cast<volatile char*>(page(2).base) = 'k';
+                   // Without a mapping left nobody gets one, and nothing is lost or left behind.
+                   mmap_backing plain;
+                   while (plain.map({.bytes = 4096, .alignment = 1 << 16})) {
+                   }
+                   const error none{errc::os_failure, ENOMEM};
+                   const std::uint64_t mapped = test::mapped_pages();
+                   const std::size_t open = test::open_files();
+                   const auto refuses = [&](auto&& it) {
+                       const auto made = it.map({.bytes = 4096, .alignment = 1 << 16});
+                       return !made && made.error() == none && test::mapped_pages() == mapped &&
+                              test::open_files() == open;
+                   };
+                   if (!refuses(plain) || !refuses(memfd()) || !refuses(hugepage()))
+                       return 9;
+                   const auto replaced =
+                       files.replace_view(*file, {seen.base + 4096, 4096}, permissions::read);
+                   if (replaced || replaced.error() != none || test::mapped_pages() != mapped)
+                       return 10;
+                   *reinterpret_cast<volatile char*>(seen.base + 4096) = 'f';
                    // One can always be given up, though not be told from its neighbours if there
                    // are some.
                    mmap_backing others;
@@ -191,12 +234,55 @@ BOOST_AUTO_TEST_CASE(mappings) {
                }) == 0);
 }
 
+/// With no key left: who insists on one is told so, who does not gets the next best, and nothing
+/// is lost. `last` is the last that was taken.
+int without_keys(int last) {
+    const test::page_probe probe;
+    const error none_left{errc::not_supported, ENOSPC};
+    mmap_backing backing;
+    memfd files;
+    auto region = backing.map({.bytes = 4096});
+    auto file = files.map({.bytes = 4096});
+    if (!region || !file)
+        return 2;
+    volatile char& byte = *reinterpret_cast<volatile char*>(backing.where(*region).base + 7);
+    byte = 'k';
+    if (const auto locked = files.lock(*file, view::main); locked || locked.error() != none_left)
+        return 3;
+    keyed strict;
+    keyed::area_state state;
+    const auto refused = strict.protect(backing, *region, state);
+    if (refused || refused.error() != none_left)
+        return 4;
+    if (strict.achieved(state) != strength::none || byte != 'k')
+        return 5;
+    byte = 'l';
+    keyed lenient(demand::best_effort);
+    if (lenient.protect(backing, *region, state) != strength::read_only)
+        return 6;
+    const address base = backing.where(*region).base;
+    if (byte != 'l' || probe.writable(base))
+        return 7;
+    if (!lenient.take_back(backing, *region, state) || !probe.writable(base))
+        return 8;
+    if (!os::key_free(last) || strict.protect(backing, *region, state) != strength::guarded)
+        return 9;
+    if (byte != 'l' || probe.writable(base))
+        return 10;
+    return strict.take_back(backing, *region, state) && probe.writable(base) &&
+                   backing.unmap(*region) && files.unmap(*file)
+               ? 0
+               : 11;
+}
+
 BOOST_AUTO_TEST_CASE(protection_keys) {
     const int end = test::in_child([] {
         std::vector<int> keys;
         for (auto key = os::key_alloc(0);; key = os::key_alloc(0)) {
+            if (!key && keys.empty())
+                return 77;
             if (!key)
-                return keys.empty() ? 77 : key.error().os_code == ENOSPC ? 0 : 1;
+                return key.error().os_code == ENOSPC ? without_keys(keys.back()) : 1;
             keys.push_back(*key);
         }
     });

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <sched.h>
+#include <span>
 #include <string>
 
 #include <sys/mman.h>
@@ -328,7 +329,8 @@ BOOST_AUTO_TEST_CASE(every_system_call_may_fail) {
     for (const auto child :
          {fork_treatment::read_only, fork_treatment::absent, fork_treatment::shared}) {
         memfd backing({.in_child = child});
-        auto warm = backing.map({.bytes = 1}).value(); // a page that the process keeps
+        auto warm = backing.map({.bytes = 1}).value(); // a page that the process keeps, and a key
+        const bool has_keys = backing.lock(warm, view::main).has_value();
         BOOST_TEST(backing.unmap(warm).has_value());
         const auto points = test::fail_every_call([&] {
             auto made = backing.map({.bytes = 2 * 4096, .alignment = 1 << 16});
@@ -345,6 +347,27 @@ BOOST_AUTO_TEST_CASE(every_system_call_may_fail) {
                 }
                 BOOST_TEST(backing.where(*made) == where);
             };
+            const range second{where.base + 4096, 4096};
+            twice([&] { return backing.protect(*made, second, permissions::none); });
+            twice([&] { return backing.protect(*made, second, permissions::read_write); });
+            twice([&] { return backing.discard(*made, second); });
+            twice([&] { return backing.store(*made, second.base, std::as_bytes(std::span("s"))); });
+            BOOST_TEST(*bytes_at(second.base) == 's');
+            const auto open_and_close = [&]() -> result<void> {
+                return backing.open_part(*made, {second.base + 5, 9}).and_then([&](address part) {
+                    auto closed = backing.close_part(*made, {part, 9});
+                    BOOST_TEST((closed || backing.close_part(*made, {part, 9})));
+                    return closed;
+                });
+            };
+            twice(open_and_close);
+            twice([&] { return backing.replace_view(*made, second, permissions::read); });
+            twice([&] { return backing.replace_view(*made, second, permissions::read_write); });
+            if (has_keys) {
+                twice([&] { return backing.lock(*made, view::main); });
+                twice([&] { return backing.unlock(*made, view::main); });
+            }
+            BOOST_TEST(*bytes_at(second.base) == 's');
             twice([&] { return backing.open_alias(*made); });
             twice([&] { return backing.replace_view(*made, permissions::read); });
             BOOST_TEST(std::strcmp(bytes_at(where.base), "stays") == 0);
@@ -386,13 +409,16 @@ BOOST_AUTO_TEST_CASE(every_system_call_of_a_resize_may_fail) {
             BOOST_TEST(backing.where(*made).bytes == bytes);
             BOOST_TEST(std::strcmp(bytes_at(backing.where(*made).base), "stays") == 0);
         }
+        const bool is_closed = backing.forbid_other_writers(*made).has_value();
+        BOOST_TEST((is_closed || backing.forbid_other_writers(*made)));
+        all = all && is_closed;
         if (!backing.unmap(*made)) {
             all = false;
             BOOST_TEST(backing.unmap(*made).has_value());
         }
         return all;
     });
-    BOOST_TEST(points.calls >= 13);
+    BOOST_TEST(points.calls >= 14);
     BOOST_TEST(points.survived <= 2); // to close the file of a region that is gone, an old kernel
 }
 

@@ -139,6 +139,8 @@ BOOST_AUTO_TEST_CASE(swap_is_reserved_unless_it_is_not_to_be) {
 
 BOOST_AUTO_TEST_CASE(every_system_call_may_fail) {
     mmap_backing backing;
+    auto warm = mmap_backing({.in_child = fork_treatment::absent}).map({.bytes = 1}).value();
+    BOOST_TEST(backing.unmap(warm).has_value()); // a page that the process keeps
     const range window = empty_window(backing, 64 << 20);
     for (const map_request& wanted :
          {map_request{.bytes = 4096}, map_request{.bytes = 4096, .alignment = 32 << 20},
@@ -160,6 +162,20 @@ BOOST_AUTO_TEST_CASE(every_system_call_may_fail) {
         BOOST_TEST(calls >= 2);
         // only to close what was read is not worth a failure
         BOOST_TEST(survived == (wanted.within == window ? 1U : 0U));
+    }
+    for (const auto child : {fork_treatment::absent, fork_treatment::wiped}) {
+        mmap_backing treated({.in_child = child});
+        const auto [calls, survived] = test::fail_every_call([&] {
+            auto made = treated.map({.bytes = 4096});
+            if (!made)
+                return false;
+            if (treated.unmap(*made))
+                return true;
+            BOOST_TEST(treated.unmap(*made).has_value());
+            return false;
+        });
+        BOOST_TEST(calls == 3u);
+        BOOST_TEST(survived == 0u);
     }
     auto region = backing.map({.bytes = 4096}).value();
     const range where = backing.where(region);

@@ -7,16 +7,21 @@
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <span>
 #include <sstream>
 #include <string>
+#include <type_traits>
 
 #include "models/backings.hpp"
+#include "support/huge_pages.hpp"
 #include "support/open_files.hpp"
 #include "support/sanitizers.hpp"
 
 using namespace palloc;
 
 namespace {
+
+constexpr std::uint64_t huge = std::uint64_t{2} << 20;
 
 template <class B>
 struct is_real : std::bool_constant<backing_can_map<B> && memory_may_be_touched<B>> {};
@@ -32,19 +37,62 @@ std::string mappings() {
     return kept.str();
 }
 
+/// What a backing can do beyond mapping, where it has it.
+template <class Backing>
+bool use_more(Backing& backing, typename Backing::region& region, std::uint64_t round) {
+    bool all = true;
+    if constexpr (requires { backing.resize(region, 4096, true); })
+        all = backing.resize(region, 4 * 4096, true) && backing.resize(region, 2 * 4096, true);
+    const range where = backing.where(region);
+    // A huge page, or what is behind one, is protected whole.
+    [[maybe_unused]] const range part{where.base, where.bytes >= huge ? huge : 4096};
+    if constexpr (backing_can_discard<Backing>)
+        all = all && backing.discard(region, where);
+    if constexpr (backing_can_change_permissions<Backing>)
+        all = all && backing.protect(region, part, permissions::read) &&
+              backing.protect(region, part, permissions::read_write);
+    if constexpr (backing_has_keys<Backing>)
+        if (backing.lock(region, view::main)) // as far as there are keys
+            all = all && backing.unlock(region, view::main);
+    if constexpr (backing_can_store<Backing>)
+        all = all && backing.store(region, where.base, std::as_bytes(std::span("abc")));
+    if constexpr (backing_can_open_parts<Backing>) {
+        const auto opened = backing.open_part(region, {where.base + 1, 100});
+        all = all && opened && backing.close_part(region, {*opened, 100});
+    }
+    if constexpr (backing_replaces_parts_of_views<Backing>)
+        if (round % 2 == 0)
+            all = all && backing.replace_view(region, {where.base, 4096}, permissions::read) &&
+                  backing.replace_view(region, {where.base, 4096}, permissions::read_write);
+    if constexpr (backing_can_commit<Backing>)
+        all = all && backing.decommit(region, {where.base, 4096}) &&
+              backing.commit(region, {where.base, 4096});
+    return all;
+}
+
+/// Of hugepage: sizes for each rung but the highest.
+template <class Backing>
+std::uint64_t bytes_of(std::uint64_t round) {
+    if constexpr (std::is_same_v<Backing, hugepage>)
+        return round % 3 == 0 ? 4096 : round % 3 == 1 ? huge : huge + 4096;
+    else
+        return 4096 + round % 3 * 4096;
+}
+
 template <class Backing>
 bool use(Backing& backing, std::uint64_t round) {
-    auto made = backing.map({.bytes = 4096 + round % 3 * 4096,
+    auto made = backing.map({.bytes = bytes_of<Backing>(round),
                              .alignment = round % 5 == 0 ? std::uint64_t{1} << 16 : 1});
     if (!made)
         return false;
-    const range where = backing.where(*made);
     bool all = true;
     if constexpr (backing_can_commit<Backing>)
-        all = backing.commit(*made, where).has_value();
-    *reinterpret_cast<volatile char*>(where.base) = 1;
+        all = backing.commit(*made, backing.where(*made)).has_value();
+    *reinterpret_cast<volatile char*>(backing.where(*made).base) = 1;
+    all = all && use_more(backing, *made, round);
     if constexpr (backing_can_seal<Backing>) {
-        all = all && backing.open_alias(*made).has_value();
+        all = all && backing.open_alias(*made) &&
+              (round % 8 != 1 || backing.forbid_other_writers(*made));
         if (round % 2 == 0)
             all = all && backing.replace_view(*made, permissions::read) &&
                   backing.close_alias(*made) && (round % 4 == 0 || backing.seal(*made));
@@ -55,7 +103,10 @@ bool use(Backing& backing, std::uint64_t round) {
 } // namespace
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(nothing_is_left_behind, Backing, real_backings) {
-    const std::uint64_t cycles = std::getenv("PALLOC_FULL") == nullptr ? 2'000 : 10'000;
+    // A sanitizer takes ten times as long.
+    const bool fewer = test::is_sanitized && std::getenv("PALLOC_FULL") == nullptr;
+    const std::uint64_t cycles = fewer ? 2'000 : 10'000;
+    const test::huge_pages pages(std::is_same_v<Backing, hugepage> ? 2 : 0);
     test::rig<Backing> it;
     BOOST_TEST(use(it.backing, 0)); // what stays once, such as the page that tells forks
     (void)mappings();

@@ -2,9 +2,12 @@
 // on_node on whatever nodes there are, and by failing the call for the rest.
 #include <palloc/algorithms/first_fit.hpp>
 #include <palloc/backings/fake.hpp>
+#include <palloc/backings/hugepage.hpp>
+#include <palloc/backings/limited.hpp>
 #include <palloc/backings/memfd.hpp>
 #include <palloc/backings/mmap.hpp>
 #include <palloc/backings/on_node.hpp>
+#include <palloc/backings/reserve.hpp>
 #include <palloc/bitmaps/indexed.hpp>
 #include <palloc/granularities/static_granule.hpp>
 #include <palloc/metadata/mapped_metadata.hpp>
@@ -19,9 +22,12 @@
 #include <string>
 #include <vector>
 
+#include <linux/mempolicy.h>
+
 #include "backends/os.hpp"
 #include "support/backing_checks.hpp"
 #include "support/failure_points.hpp"
+#include "support/huge_pages.hpp"
 #include "support/skip.hpp"
 
 namespace {
@@ -31,6 +37,10 @@ using namespace palloc;
 static_assert(backing_can_seal<on_node<memfd>> && !backing_can_seal<on_node<mmap_backing>>);
 static_assert(backing_states_fork_treatment<on_node<mmap_backing>>);
 static_assert(backing_can_discard<on_node<mmap_backing>>);
+static_assert(backing_tells_page_sizes<on_node<hugepage>> &&
+              !backing_tells_page_sizes<on_node<mmap_backing>>);
+static_assert(backing_can_keep_mappings<on_node<reserve>> &&
+              !backing_can_keep_mappings<on_node<hugepage>>);
 
 /// The nodes of this machine, or the case is skipped.
 std::vector<numa_node> nodes() {
@@ -74,6 +84,65 @@ BOOST_AUTO_TEST_CASE(a_pool_passes_its_node_on) {
     *reinterpret_cast<volatile char*>(block) = 1;
     BOOST_TEST((it.backing().node_of(it.find(block)->source, block).value() == node));
     BOOST_TEST(it.deallocate(block, 100).has_value());
+}
+
+BOOST_AUTO_TEST_CASE(what_was_decommitted_comes_from_the_node_again) {
+    const numa_node node = nodes().back();
+    const auto check = [&](auto backing, int mode) {
+        auto region = backing.map({.bytes = 4 * 4096, .node = node}).value();
+        const range middle{backing.where(region).base + 4096, 2 * 4096};
+        const auto told = [&](address at) { return os::policy({}, at, MPOL_F_ADDR).value(); };
+        BOOST_TEST(told(middle.base) == mode);
+        BOOST_TEST(backing.commit(region, middle).has_value());
+        *reinterpret_cast<volatile char*>(middle.base) = 1;
+        BOOST_TEST(backing.decommit(region, middle).has_value());
+        BOOST_TEST(told(middle.base) == mode);
+        BOOST_TEST(backing.commit(region, middle).has_value());
+        BOOST_TEST(*reinterpret_cast<volatile char*>(middle.base) == 0);
+        *reinterpret_cast<volatile char*>(middle.base) = 1;
+        BOOST_TEST(told(middle.base + 4096) == mode);
+        BOOST_TEST((backing.node_of(region, middle.base).value() == node));
+        BOOST_TEST(backing.unmap(region).has_value());
+    };
+    check(on_node(reserve(), any_node), MPOL_PREFERRED);
+    check(on_node(reserve(), any_node, node_wish::required), MPOL_BIND);
+    check(on_node(reserve({.in_child = fork_treatment::wiped}), any_node), MPOL_PREFERRED);
+    check(on_node(limited(reserve(), 1 << 20), any_node), MPOL_PREFERRED);
+}
+
+BOOST_AUTO_TEST_CASE(large_pages_of_a_required_node_are_there_or_refused) {
+    const numa_node node = nodes().back();
+    constexpr std::uint64_t huge = std::uint64_t{2} << 20;
+    const test::huge_pages pages(2);
+    const unsigned long there = test::huge_pages::left();
+    if (there < 2)
+        test::skip("no 2 MiB pages: not root, or memory is too fragmented");
+    const hugepage inner({.gigantic = false, .transparent = false, .base = false});
+    const auto in_memory = [](address at) {
+        unsigned char page = 0;
+        BOOST_TEST_REQUIRE(os::residency({at, 4096}, {&page, 1}).has_value());
+        return (page & 1) != 0;
+    };
+    on_node preferred(inner, node);
+    auto region = preferred.map({.bytes = 2 * huge}).value();
+    BOOST_TEST(!in_memory(preferred.where(region).base + huge));
+    BOOST_TEST(preferred.discard(region, preferred.where(region)).has_value());
+    BOOST_TEST(preferred.unmap(region).has_value());
+
+    on_node strict(inner, node, node_wish::required);
+    region = strict.map({.bytes = 2 * huge}).value();
+    BOOST_TEST(
+        (in_memory(strict.where(region).base) && in_memory(strict.where(region).base + huge)));
+    BOOST_TEST((strict.node_of(region, strict.where(region).base + huge).value() == node));
+    test::check_fails(strict.discard(region, strict.where(region)), {errc::not_supported});
+    BOOST_TEST(strict.unmap(region).has_value());
+
+    // What the kernel answers where other nodes only have pages left. The first advice is about
+    // children.
+    os::fail_nth(os::call::advise, 2, EFAULT);
+    test::check_fails(strict.map({.bytes = 2 * huge}), {errc::os_failure, EFAULT});
+    BOOST_TEST(test::huge_pages::left() == there);
+    BOOST_TEST(strict.bound_regions() == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(a_refusal_is_reported_and_costs_nothing) {

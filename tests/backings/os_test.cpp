@@ -93,49 +93,61 @@ BOOST_AUTO_TEST_CASE(the_process_can_be_asked) {
     BOOST_TEST(os::barrier(MEMBARRIER_CMD_QUERY).value() >= 0);
 }
 
+/// The error, or none.
+error why(const auto& answer) {
+    return answer ? error{} : answer.error();
+}
+
 /// Each function once, with arguments that the system refuses if it gets to see them.
-const std::vector<std::pair<call, std::function<bool()>>> each_kind = {
-    {call::map, [] { return os::map(0, 0, 0, 0).has_value(); }},
-    {call::unmap, [] { return os::unmap({1, 0}).has_value(); }},
-    {call::protect, [] { return os::protect({1, 1}, 0).has_value(); }},
-    {call::advise, [] { return os::advise({1, 1}, -1).has_value(); }},
-    {call::remap, [] { return os::remap({1, 1}, 1, 0).has_value(); }},
-    {call::residency, [] { return os::residency({1, 1}, {}).has_value(); }},
-    {call::open, [] { return os::open("/nowhere").has_value(); }},
-    {call::open, [] { return os::open_at(-1, "nowhere").has_value(); }},
-    {call::read, [] { return os::read(-1, {}).has_value(); }},
-    {call::read, [] { return os::read_at(-1, {}, 0).has_value(); }},
-    {call::write, [] { return os::write(-1, {}).has_value(); }},
-    {call::write, [] { return os::write_at(-1, {}, 0).has_value(); }},
-    {call::close, [] { return os::close(-1).has_value(); }},
-    {call::status, [] { return os::status(-1).has_value(); }},
-    {call::truncate, [] { return os::truncate(-1, 0).has_value(); }},
-    {call::reserve_file, [] { return os::reserve_file(-1, 0, 0, 0).has_value(); }},
-    {call::memory_file, [] { return os::memory_file("", ~0U).has_value(); }},
-    {call::add_seals, [] { return os::add_seals(-1, 0).has_value(); }},
-    {call::seals, [] { return os::seals(-1).has_value(); }},
-    {call::lock, [] { return os::lock({0, 1}).has_value(); }},
-    {call::unlock, [] { return os::unlock({0, 1}).has_value(); }},
-    {call::bind, [] { return os::bind({1, 1}, -1, {}, 0).has_value(); }},
-    {call::policy, [] { return os::policy({}, 0, ~0UL).has_value(); }},
-    {call::seal, [] { return os::seal({1, 1}).has_value(); }},
-    {call::key_alloc, [] { return os::key_alloc(~0U).has_value(); }},
-    {call::key_free, [] { return os::key_free(-2).has_value(); }},
-    {call::key_protect, [] { return os::key_protect({1, 1}, 0, 99).has_value(); }},
-    {call::barrier, [] { return os::barrier(-1).has_value(); }},
-    {call::process, [] { return os::process(-1).has_value(); }},
-    {call::limit, [] { return os::limit(-1).has_value(); }},
+const std::vector<std::pair<call, std::function<error()>>> each_kind = {
+    {call::map, [] { return why(os::map(0, 0, 0, 0)); }},
+    {call::unmap, [] { return why(os::unmap({1, 0})); }},
+    {call::protect, [] { return why(os::protect({1, 1}, 0)); }},
+    {call::advise, [] { return why(os::advise({1, 1}, -1)); }},
+    {call::remap, [] { return why(os::remap({1, 1}, 1, 0)); }},
+    {call::residency, [] { return why(os::residency({1, 1}, {})); }},
+    {call::open, [] { return why(os::open("/nowhere")); }},
+    {call::open, [] { return why(os::open_at(-1, "nowhere")); }},
+    {call::read, [] { return why(os::read(-1, {})); }},
+    {call::read, [] { return why(os::read_at(-1, {}, 0)); }},
+    {call::write, [] { return why(os::write(-1, {})); }},
+    {call::write, [] { return why(os::write_at(-1, {}, 0)); }},
+    {call::close, [] { return why(os::close(-1)); }},
+    {call::status, [] { return why(os::status(-1)); }},
+    {call::truncate, [] { return why(os::truncate(-1, 0)); }},
+    {call::reserve_file, [] { return why(os::reserve_file(-1, 0, 0, 0)); }},
+    {call::memory_file, [] { return why(os::memory_file("", ~0U)); }},
+    {call::add_seals, [] { return why(os::add_seals(-1, 0)); }},
+    {call::seals, [] { return why(os::seals(-1)); }},
+    {call::shared_file, [] { return why(os::shared_file("/", 0)); }},
+    {call::shared_file, [] { return why(os::unlink_shared_file("/palloc-nowhere")); }},
+    {call::lock_byte, [] { return why(os::lock_byte(-1, F_OFD_SETLK, F_UNLCK, 0)); }},
+    {call::signal, [] { return why(os::signal_action(-1, nullptr, nullptr)); }},
+    {call::signal, [] { return why(os::raise(-1)); }},
+    {call::lock, [] { return why(os::lock({0, 1})); }},
+    {call::unlock, [] { return why(os::unlock({0, 1})); }},
+    {call::bind, [] { return why(os::bind({1, 1}, -1, {}, 0)); }},
+    {call::policy, [] { return why(os::policy({}, 0, ~0UL)); }},
+    {call::seal, [] { return why(os::seal({1, 1})); }},
+    {call::key_alloc, [] { return why(os::key_alloc(~0U)); }},
+    {call::key_free, [] { return why(os::key_free(-2)); }},
+    {call::key_protect, [] { return why(os::key_protect({1, 1}, 0, 99)); }},
+    {call::barrier, [] { return why(os::barrier(-1)); }},
+    {call::process, [] { return why(os::process(-1)); }},
+    {call::limit, [] { return why(os::limit(-1)); }},
 };
 
 BOOST_AUTO_TEST_CASE(every_kind_is_counted_and_can_be_made_to_fail) {
     for (const auto& [kind, make] : each_kind)
         BOOST_TEST_CONTEXT("kind " << static_cast<int>(kind)) {
             const std::uint64_t before = os::calls(kind);
-            const bool done = make();
+            const bool done = make() == error{};
             // Sanitizers say that all memory is locked, and lock none.
             if (!test::is_sanitized || (kind != call::lock && kind != call::unlock))
                 BOOST_TEST(!done);
             BOOST_TEST(os::calls(kind) == before + 1);
+            os::fail_nth(kind, 1, ENOTRECOVERABLE);
+            BOOST_TEST(make() == (error{errc::os_failure, ENOTRECOVERABLE}));
         }
     // calls that succeed where they may
     void* here = &here;

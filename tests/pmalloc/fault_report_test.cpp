@@ -7,11 +7,14 @@
 #include <boost/test/unit_test.hpp>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <fcntl.h>
 #include <string>
 #include <unistd.h>
 
+#include "backends/os.hpp"
 #include "pmalloc/made.hpp"
 #include "support/in_child.hpp"
 
@@ -99,7 +102,15 @@ BOOST_AUTO_TEST_CASE(a_signal_that_was_sent_ends_the_program_too) {
 }
 
 BOOST_AUTO_TEST_CASE(reporting_starts_and_stops_once) {
+    const error refused{errc::os_failure, EPERM};
+    for (const std::uint64_t call : {1U, 2U}) {
+        os::fail_nth(os::call::signal, call, EPERM);
+        test::check_fails(report_faults(describe_fault), refused);
+        test::check_fails(stop_reporting_faults(), {errc::bad_argument}); // nothing is reported
+    }
     BOOST_TEST(report_faults(describe_fault).has_value());
+    os::fail_nth(os::call::signal, 1, EPERM);
+    test::check_fails(stop_reporting_faults(), refused); // everything is still
     test::check_fails(report_faults(describe_fault), {errc::bad_argument});
     BOOST_TEST(stop_reporting_faults().has_value());
     test::check_fails(stop_reporting_faults(), {errc::bad_argument});

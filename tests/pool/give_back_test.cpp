@@ -8,13 +8,17 @@
 #include <palloc/bitmaps/atomic.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/indexed.hpp>
+#include <palloc/granularities/sized_granule.hpp>
 #include <palloc/granularities/static_granule.hpp>
 #include <palloc/pool.hpp>
 #include <palloc/protections/unprotected.hpp>
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <thread>
@@ -23,7 +27,9 @@
 #include <utility>
 #include <vector>
 
+#include "backends/os.hpp"
 #include "support/address_space.hpp"
+#include "support/huge_pages.hpp"
 #include "support/misuse_log.hpp"
 #include "support/random.hpp"
 #include "support/sanitizers.hpp"
@@ -42,8 +48,9 @@ using pools = std::tuple<pool_over<mmap_backing, boundary<indexed>>, pool_over<m
                          pool_over<hugepage, indexed>, pool_over<mmap_backing, atomic>,
                          pool_over<memfd, boundary<atomic>>>;
 
-/// Counts how often memory was given back.
+/// Counts how often memory was given back. No test here counts with two threads.
 struct discard_counter {
+    static constexpr bool is_concurrent = true;
     std::size_t told = 0;
     void on(const event& happened) noexcept {
         told += happened.what == event::kind::discard ? 1u : 0u;
@@ -63,6 +70,30 @@ auto backing_of() {
 void fill(address block, std::uint64_t bytes) {
     std::memset(reinterpret_cast<void*>(block), 0x5a, bytes);
 }
+
+constexpr std::uint64_t large_page = 2 * mebibyte;
+constexpr std::uint64_t large_pages = 8;
+
+/// How many of the first large pages from `base` on are in memory.
+std::uint64_t large_pages_in_memory(address base) {
+    std::uint64_t there = 0;
+    for (std::uint64_t i = 0; i != large_pages; ++i) {
+        std::array<unsigned char, 1> page{};
+        const range first{base + i * large_page, os::page_bytes()};
+        BOOST_TEST_REQUIRE(os::residency(first, page).has_value());
+        there += page[0] & 1U;
+    }
+    return there;
+}
+
+template <class Granule, class Bitmap>
+using large_page_pool = pool<Granule, hugepage, Bitmap, first_fit, unprotected, discard_counter>;
+
+/// Granules that divide a page, and some that do not.
+using large_page_pools =
+    std::tuple<large_page_pool<static_granule<64>, indexed>,
+               large_page_pool<static_granule<64>, atomic>, large_page_pool<sized_granule, indexed>,
+               large_page_pool<sized_granule, atomic>>;
 
 } // namespace
 
@@ -134,6 +165,54 @@ BOOST_AUTO_TEST_CASE(what_is_kept_and_how_far_it_goes_can_be_said) {
     space.script.fail_nth(backing_call::discard, 2);
     BOOST_TEST(it.discard_free_pages() == 3 * mebibyte);
     BOOST_TEST(it.observer<discard_counter>().told == 4u + 2u + 1u + 3u);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(large_pages_go_whole_and_are_counted_so, Pool, large_page_pools) {
+    const test::huge_pages pages(large_pages);
+    if (test::huge_pages::left() < large_pages)
+        test::skip("no 2 MiB pages: not root, or memory is too fragmented");
+    using granule = std::remove_cvref_t<decltype(std::declval<Pool&>().granule())>;
+    constexpr std::uint64_t bytes = large_pages * large_page;
+    Pool it(
+        {.growth = growth_policy::refill(bytes)},
+        [] {
+            if constexpr (std::is_same_v<granule, sized_granule>)
+                return granule(96);
+            else
+                return granule();
+        }(),
+        hugepage({.gigantic = false, .transparent = false, .base = false}));
+    const auto told = [&] { return it.template observer<discard_counter>().told; };
+
+    const address first = it.allocate(96).value();
+    const std::uint64_t all_the_rest = it.free_bytes();
+    const address rest = it.allocate(all_the_rest).value();
+    fill(first, 96);
+    fill(rest, all_the_rest);
+    BOOST_TEST(large_pages_in_memory(first) == large_pages);
+    BOOST_TEST(it.deallocate(rest, all_the_rest).has_value());
+    BOOST_TEST(it.discard_free_pages() == bytes - large_page);
+    BOOST_TEST(large_pages_in_memory(first) == 1u);
+    BOOST_TEST(*reinterpret_cast<unsigned char*>(first) == 0x5a);
+    BOOST_TEST(it.deallocate(first, 96).has_value());
+
+    // Two blocks that leave free, between them, the half of one page and the half of the next.
+    constexpr std::uint64_t three_halves = large_page / 2 * 3;
+    const std::array<address, 3> blocks{it.allocate(large_page / 2).value(),
+                                        it.allocate(large_page).value(),
+                                        it.allocate(three_halves).value()};
+    fill(blocks[1], large_page);
+    BOOST_TEST(it.deallocate(blocks[1], large_page).has_value());
+    const std::size_t before = told();
+    const std::uint64_t given = it.discard_free_pages();
+    const std::uint64_t behind = (bytes - (blocks[2] + three_halves - blocks[0])) / large_page;
+    BOOST_TEST(given == behind * large_page);
+    BOOST_TEST(told() - before <= behind);
+    BOOST_TEST(large_pages_in_memory(first) == 2u);
+    BOOST_TEST(it.deallocate(blocks[0], large_page / 2).has_value());
+    BOOST_TEST(it.deallocate(blocks[2], three_halves).has_value());
+    BOOST_TEST(it.discard_free_pages() == bytes);
+    BOOST_TEST(large_pages_in_memory(first) == 0u);
 }
 
 BOOST_AUTO_TEST_CASE(drained_chunks_serve_again_before_the_pool_grows) {

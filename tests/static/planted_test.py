@@ -51,6 +51,8 @@ FAULTS = (
     (hygiene.versions_agree, MMAP, "namespace palloc::inline v0 {}\n"),
     (hygiene.nothing_is_left_open, MMAP, "// TO" "DO\n"),
     (hygiene.no_machine_is_named, MMAP, "// /ho" "me/someone\n"),
+    (hygiene.system_calls_go_through_the_seam, "src/backends/mmap.cpp",
+     "long thread() { return ::syscall(1) + ::pkey_get(1) + os::map(1); }\n"),
     (hygiene.tests_link_the_shared_main, TEST, "#include <boost/test/included/unit_test.hpp>\n"),
 )
 RULES = {*layers.RULES, *registry.RULES, *hygiene.RULES}

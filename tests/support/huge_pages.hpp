@@ -3,20 +3,22 @@
 /// @brief Huge pages for the time of a test, where it may ask for them.
 #pragma once
 
+#include <cstdint>
 #include <fstream>
 #include <string>
 
 namespace palloc::test {
 
-/// @brief Sets how many 2 MiB pages the system keeps, and sets it back in the end.
-class huge_pages {
+/// @brief Sets how many pages of a size the system keeps, and sets it back in the end.
+template <std::uint64_t Bytes>
+class system_pages {
   public:
-    explicit huge_pages(unsigned long wanted) : before_(number("nr_hugepages")) {
+    explicit system_pages(unsigned long wanted) : before_(number("nr_hugepages")) {
         set(before_ + wanted);
     }
-    ~huge_pages() { set(before_); }
-    huge_pages(const huge_pages&) = delete;
-    huge_pages& operator=(const huge_pages&) = delete;
+    ~system_pages() { set(before_); }
+    system_pages(const system_pages&) = delete;
+    system_pages& operator=(const system_pages&) = delete;
 
     /// @brief How many nobody has or has been promised.
     [[nodiscard]] static unsigned long left() {
@@ -24,19 +26,23 @@ class huge_pages {
     }
 
   private:
-    static constexpr const char* folder = "/sys/kernel/mm/hugepages/hugepages-2048kB/";
-
+    static std::string file(const char* name) {
+        return "/sys/kernel/mm/hugepages/hugepages-" + std::to_string(Bytes / 1024) + "kB/" + name;
+    }
     static unsigned long number(const char* name) {
-        std::ifstream file(std::string(folder) + name);
+        std::ifstream text(file(name));
         unsigned long value = 0;
-        file >> value;
+        text >> value;
         return value;
     }
     static void set(unsigned long pages) {
-        std::ofstream(std::string(folder) + "nr_hugepages") << pages << std::flush;
+        std::ofstream(file("nr_hugepages")) << pages << std::flush;
     }
 
     unsigned long before_;
 };
+
+using huge_pages = system_pages<std::uint64_t{1} << 21>;
+using gigantic_pages = system_pages<std::uint64_t{1} << 30>;
 
 } // namespace palloc::test

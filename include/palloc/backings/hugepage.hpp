@@ -70,6 +70,9 @@ class hugepage {
     /// @brief The size of the smallest pages that the options allow.
     [[nodiscard]] std::size_t page_bytes() const noexcept;
 
+    /// @brief The size of the pages of a region, as system calls about it count them.
+    [[nodiscard]] std::size_t page_bytes(const region& it) const noexcept;
+
     /// @brief The addresses of a region, in whole pages; empty once it is unmapped.
     [[nodiscard]] range where(const region& it) const noexcept { return it.where_; }
 
@@ -97,7 +100,7 @@ class hugepage {
     [[nodiscard]] result<void> protect(region& it, range part, permissions allowed) noexcept;
 
     /// @brief Gives the memory of the pages that lie wholly in `part` back: large ones, where the
-    /// region has them.
+    /// region has them. Those stay promised to the region: no other gets them while it is mapped.
     /// @par Errors `bad_argument` outside the region; `not_supported` in a child where it is
     /// absent; `os_failure`: EINVAL for large pages before Linux 5.18. Nothing changed.
     [[nodiscard]] result<void> discard(region& it, range part) noexcept;
@@ -120,6 +123,7 @@ class hugepage {
 
 static_assert(backing_can_map<hugepage> && memory_may_be_touched<hugepage>);
 static_assert(backing_can_change_permissions<hugepage> && backing_can_discard<hugepage>);
+static_assert(backing_tells_page_sizes<hugepage>);
 static_assert(backing_knows_physical_addresses<hugepage>);
 static_assert(backing_states_fork_treatment<hugepage>);
 

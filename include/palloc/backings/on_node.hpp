@@ -42,10 +42,12 @@ class on_node : public detail::backing_decorator<on_node<Backing>, Backing> {
     on_node(Backing inner, numa_node node, node_wish wish = node_wish::preferred) noexcept
         : base(std::move(inner)), node_(node), wish_(wish) {}
 
-    /// @brief Maps, and binds what was mapped.
+    /// @brief Maps, and binds what was mapped. Large pages of a required node are touched as well:
+    /// the system promises them from any node, and without one on this an access later would die.
     /// @par Errors  those of the inner backing; with `required` also `bad_argument` for a number
     /// that no node can have, `not_supported` where this process may choose no node, and
-    /// `os_failure`: EINVAL where there is no such node. Nothing stays mapped.
+    /// `os_failure`: EINVAL where there is no such node, EFAULT where it has no large page left.
+    /// Nothing stays mapped.
     [[nodiscard]] result<region> map(const map_request& wanted) noexcept {
         const numa_node node = wanted.node == any_node ? node_ : wanted.node;
         map_request anywhere_at_all = wanted;
@@ -53,9 +55,14 @@ class on_node : public detail::backing_decorator<on_node<Backing>, Backing> {
         auto made = base::map(anywhere_at_all);
         if (!made || node == any_node)
             return made;
-        const auto bound = detail::bind_to_node(this->where(*made), node, is_required());
+        const auto bound =
+            detail::bind_to_node(this->where(*made), node, is_required()).and_then([&]() noexcept {
+                return made_sure(*made);
+            });
         if (bound) {
             ++bound_regions_;
+            if constexpr (backing_can_keep_mappings<Backing>)
+                this->inner_.keep_mappings(*made);
         } else if (is_required()) {
             (void)base::unmap(*made);
             return tl::unexpected(bound.error());
@@ -64,6 +71,17 @@ class on_node : public detail::backing_decorator<on_node<Backing>, Backing> {
             last_refusal_ = bound.error();
         }
         return made;
+    }
+
+    /// @brief Gives the memory of pages back.
+    /// @par Errors  those of the inner backing; `not_supported` for large pages of a required node,
+    /// which another process might take meanwhile
+    [[nodiscard]] result<void> discard(region& it, range part) noexcept
+        requires backing_can_discard<Backing>
+    {
+        if (is_required() && has_large_pages(it))
+            return fail(errc::not_supported);
+        return base::discard(it, part);
     }
 
     /// @brief Regions so far that are bound, and those that the system refused to bind.
@@ -85,6 +103,20 @@ class on_node : public detail::backing_decorator<on_node<Backing>, Backing> {
 
   private:
     [[nodiscard]] bool is_required() const noexcept { return wish_ == node_wish::required; }
+
+    [[nodiscard]] bool has_large_pages([[maybe_unused]] const region& it) const noexcept {
+        if constexpr (backing_tells_page_sizes<Backing>)
+            return this->page_bytes(it) >= least_large_page;
+        else
+            return false;
+    }
+
+    [[nodiscard]] result<void> made_sure(const region& it) const noexcept {
+        return is_required() && has_large_pages(it) ? detail::populate(this->where(it))
+                                                    : result<void>();
+    }
+
+    static constexpr std::size_t least_large_page = std::size_t{2} << 20;
 
     numa_node node_;
     node_wish wish_;

@@ -36,10 +36,11 @@ class reserve {
     /// @brief A mapping without memory.
     class region {
         friend class reserve;
-        region(range where, std::uint64_t generation) noexcept
-            : where_(where), generation_(generation) {}
+        region(range where, std::uint64_t generation, bool keeps_mappings) noexcept
+            : where_(where), generation_(generation), keeps_mappings_(keeps_mappings) {}
         range where_;
         std::uint64_t generation_; ///< of the only process that has it; 0: children have it too
+        bool keeps_mappings_;
     };
 
     explicit reserve(reserve_options options = {}) noexcept : options_(options) {}
@@ -76,6 +77,11 @@ class reserve {
     /// absent; `os_failure`: no contents are lost
     [[nodiscard]] result<void> decommit(region& it, range part) noexcept;
 
+    /// @brief From now on the mapping itself stays when pages are decommitted, and with it what the
+    /// system was told of it, such as a node. Costs a second system call then, and the system's
+    /// promise of memory is kept.
+    void keep_mappings(region& it) noexcept { it.keeps_mappings_ = true; }
+
     /// @brief Moves pages with what they hold to `place`, in place of what is there; where they
     /// were nothing is committed any more. The pages are copied only where the kernel cannot move
     /// them together.
@@ -93,6 +99,6 @@ class reserve {
 
 static_assert(backing_can_map<reserve> && memory_may_be_touched<reserve>);
 static_assert(backing_can_move_pages<reserve> && concurrent_backing<reserve>);
-static_assert(backing_states_fork_treatment<reserve>);
+static_assert(backing_states_fork_treatment<reserve> && backing_can_keep_mappings<reserve>);
 
 } // namespace palloc::inline v0

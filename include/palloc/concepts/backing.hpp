@@ -177,6 +177,14 @@ concept backing_can_commit =
         { b.decommit(region, part) } noexcept -> std::same_as<result<void>>;
     };
 
+/// @brief Can be told to leave what the system knows of a region's pages (their node) as it is when
+/// it decommits them.
+template <class B>
+concept backing_can_keep_mappings =
+    backing_can_commit<B> && requires(B& b, typename B::region& region) {
+        { b.keep_mappings(region) } noexcept -> std::same_as<void>;
+    };
+
 /// @brief Moves committed pages to other addresses, contents and all, without touching them.
 template <class B>
 concept backing_can_move_pages =
@@ -190,6 +198,13 @@ template <class B>
 concept backing_can_discard =
     backing_provider<B> && requires(B& b, typename B::region& region, range part) {
         { b.discard(region, part) } noexcept -> std::same_as<result<void>>;
+    };
+
+/// @brief Has regions whose pages are larger than `page_bytes()`. Memory is given back in those.
+template <class B>
+concept backing_tells_page_sizes =
+    backing_provider<B> && requires(const B& b, const typename B::region& region) {
+        { b.page_bytes(region) } noexcept -> std::same_as<std::size_t>;
     };
 
 /// @brief Says, and sees to it, what a child of fork finds of its memory.

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <palloc/concepts/chunk_bitmap.hpp>
+#include <palloc/core/layout.hpp>
 #include <palloc/core/placement.hpp>
 #include <palloc/core/range.hpp>
 #include <palloc/detail/pool_blocks.hpp>
@@ -25,12 +26,12 @@ class pool_returns : public pool_blocks<Granule, Backing, Bitmap, Protection, Ob
     using base::is_concurrent;
     using typename base::chunk;
 
-    /// @brief Gives the memory behind free granules back to the system, in whole pages; the
-    /// granules stay free. The newest chunks, which serve first, keep `keep_bytes` of it. Answers
-    /// the bytes given back, whether or not they were in memory.
+    /// @brief Gives the memory behind free granules back to the system, in whole pages, large ones
+    /// where a chunk has them; the granules stay free. The newest chunks, which serve first, keep
+    /// `keep_bytes` of it. Answers the bytes of those pages, whether or not they were in memory.
     /// @param at_most_bytes  where to stop, so that a call takes bounded time
     /// @par Complexity  O(granules / 64) and a system call a free run. Over a concurrent bitmap at
-    ///   most 2 MiB at a time are taken out of the reach of others meanwhile.
+    ///   most 2 MiB at a time, or a page, are taken out of the reach of others meanwhile.
     std::uint64_t discard_free_pages(std::uint64_t keep_bytes = 0,
                                      std::uint64_t at_most_bytes = ~std::uint64_t{0}) noexcept
         requires backing_can_discard<Backing>
@@ -39,13 +40,13 @@ class pool_returns : public pool_blocks<Granule, Backing, Bitmap, Protection, Ob
         this->for_each_chunk([&](chunk& c) {
             if (!reusable(c))
                 return;
-            for (auto run = next_piece(c, 0); run.count != 0 && given < at_most_bytes;
-                 run = next_piece(c, run.last())) {
-                const std::uint64_t bytes = granule_.offset(run.count);
-                if (keep_bytes >= bytes)
-                    keep_bytes -= bytes;
+            for (range piece = next_piece(c, c.where.base);
+                 piece.bytes != 0 && given < at_most_bytes;
+                 piece = next_piece(c, piece.base + piece.bytes)) {
+                if (keep_bytes >= piece.bytes)
+                    keep_bytes -= piece.bytes;
                 else
-                    given += discard(c, run);
+                    given += discard(c, piece);
             }
         });
         return given;
@@ -145,31 +146,53 @@ class pool_returns : public pool_blocks<Granule, Backing, Bitmap, Protection, Ob
   private:
     static constexpr std::uint64_t piece_bytes = std::uint64_t{2} << 20;
 
-    /// The next free granules from `from` on that are worth a call, not too many where others wait.
-    [[nodiscard]] granule_run next_piece(const chunk& c, std::size_t from) const noexcept {
-        granule_run run = c.map.next_free_run(from);
-        while (run.count != 0 && granule_.offset(run.count) < backing_.page_bytes())
-            run = c.map.next_free_run(run.last());
-        if constexpr (is_concurrent) {
-            const std::uint64_t most = granule_.index(piece_bytes) + 1;
-            run.count = run.count < most ? run.count : static_cast<std::size_t>(most);
-        }
-        return run;
+    /// What the backing gives back at a time.
+    [[nodiscard]] std::uint64_t page_bytes_of(const chunk& c) const noexcept {
+        if constexpr (backing_tells_page_sizes<Backing>)
+            return backing_.page_bytes(c.source);
+        else
+            return backing_.page_bytes();
     }
 
-    [[nodiscard]] std::uint64_t discard(chunk& c, granule_run run) noexcept {
+    /// The next whole pages from `from` on that are free, not too many where others wait.
+    [[nodiscard]] range next_piece(const chunk& c, address from) const noexcept {
+        const std::uint64_t page = page_bytes_of(c);
+        for (granule_run run = c.map.next_free_run(granule_.index(from - c.where.base));
+             run.count != 0; run = c.map.next_free_run(run.last())) {
+            const range bytes = bytes_of(c, run);
+            // Behind the last granule there may be less than one, which is nobody's.
+            const address end = run.last() == c.map.size() ? c.where.base + c.where.bytes
+                                                           : bytes.base + bytes.bytes;
+            const address first = align_up(bytes.base > from ? bytes.base : from, page);
+            const address last = align_down(end, page);
+            if (last <= first)
+                continue;
+            const std::uint64_t most = is_concurrent ? align_up(piece_bytes, page) : last - first;
+            return {first, most < last - first ? most : last - first};
+        }
+        return {};
+    }
+
+    /// The granules that have a byte in `pages`.
+    [[nodiscard]] granule_run granules_of(const chunk& c, range pages) const noexcept {
+        const std::size_t first = granule_.index(pages.base - c.where.base);
+        const std::size_t last = granule_.index(pages.base + pages.bytes - 1 - c.where.base);
+        return {first, (last < c.map.size() ? last + 1 : last) - first};
+    }
+
+    [[nodiscard]] std::uint64_t discard(chunk& c, range pages) noexcept {
+        [[maybe_unused]] const granule_run run = granules_of(c, pages);
         if constexpr (is_concurrent)
             if (!c.map.claim(run))
                 return 0;
-        const range bytes = bytes_of(c, run);
-        const bool given = backing_.discard(c.source, bytes).has_value();
+        const bool given = backing_.discard(c.source, pages).has_value();
         if (given)
-            notify({.what = event::kind::discard, .where = bytes});
+            notify({.what = event::kind::discard, .where = pages});
         if constexpr (is_concurrent) {
             (void)release(c, run);
             make_open(c);
         }
-        return given ? bytes.bytes : 0;
+        return given ? pages.bytes : 0;
     }
 };
 

@@ -10,6 +10,9 @@ LINE_BUDGET = 400
 OPEN_END = re.compile(r"\b(TO[D]O|FIX[M]E|XX[X])\b")
 MACHINE_PATH = re.compile(r"/wo[r]k/|/ho[m]e/\w|/ro[o]t/|\.libr[a]ry\b")
 
+GLOBAL_CALL = re.compile(r"(?<![\w>])::(\w+)\(")
+NO_SYSTEM_CALL = {"pkey_get", "pkey_set"}  # they are instructions
+
 
 def code(tree):
     return [path for path in tree.files if path.suffix in (*CODE, ".py")]
@@ -62,6 +65,17 @@ def no_machine_is_named(tree):
     return lines_that_match(tree, MACHINE_PATH)
 
 
+def system_calls_go_through_the_seam(tree):
+    """Only os.cpp calls what is neither in a namespace of ours nor of the standard library."""
+    for path in tree.under("src", *CODE):
+        if path.name == "os.cpp":
+            continue
+        for number, line in enumerate(tree.text(path).splitlines(), 1):
+            for name in GLOBAL_CALL.findall(line):
+                if name not in NO_SYSTEM_CALL:
+                    yield f"{path}:{number}: ::{name}(); call it through os.hpp"
+
+
 def tests_link_the_shared_main(tree):
     """Boost.Test is not compiled into each test, and the shared main reports."""
     for path in tree.under("tests", *CODE):
@@ -71,4 +85,4 @@ def tests_link_the_shared_main(tree):
 
 
 RULES = (files_keep_their_line_budget, files_name_their_licence, versions_agree,
-         nothing_is_left_open, no_machine_is_named, tests_link_the_shared_main)
+         nothing_is_left_open, no_machine_is_named, system_calls_go_through_the_seam, tests_link_the_shared_main)

@@ -33,6 +33,11 @@ class backing_decorator {
     [[nodiscard]] const Backing& inner() const noexcept { return inner_; }
 
     [[nodiscard]] std::size_t page_bytes() const noexcept { return inner_.page_bytes(); }
+    [[nodiscard]] std::size_t page_bytes(const region& it) const noexcept
+        requires backing_tells_page_sizes<Backing>
+    {
+        return inner_.page_bytes(it);
+    }
     [[nodiscard]] range where(const region& it) const noexcept { return inner_.where(it); }
 
     [[nodiscard]] fork_treatment in_child() const noexcept
@@ -118,6 +123,11 @@ class backing_decorator {
         requires backing_can_commit<Backing>
     {
         return asked(backing_call::decommit).and_then([&] { return inner_.decommit(it, part); });
+    }
+    void keep_mappings(region& it) noexcept
+        requires backing_can_keep_mappings<Backing>
+    {
+        inner_.keep_mappings(it);
     }
     [[nodiscard]] result<void> discard(region& it, range part) noexcept
         requires backing_can_discard<Backing>

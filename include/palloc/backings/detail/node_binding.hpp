@@ -17,6 +17,10 @@ namespace palloc::inline v0::detail {
 /// node, EIO where pages could not be moved
 [[nodiscard]] result<void> bind_to_node(range where, numa_node node, bool required) noexcept;
 
+/// @brief Makes the pages be there, by writing nothing to them.
+/// @par Errors `os_failure`: EFAULT where a large page cannot be had, ENOMEM
+[[nodiscard]] result<void> populate(range where) noexcept;
+
 /// @brief The node that the page at `place` lies on.
 /// @par Errors `not_supported`; `os_failure`: ENOENT where no page is there yet
 [[nodiscard]] result<numa_node> node_of(address place) noexcept;
