@@ -41,9 +41,8 @@ class exchange {
 };
 
 template <class A>
-std::uint64_t live_in(exchange& shared, std::size_t number) {
+std::uint64_t live_in(exchange& shared, std::size_t number, A from) {
     test::random_source random(number);
-    A from;
     std::uint64_t wrong = 0;
     for (std::size_t step = 0; step != 3000; ++step) {
         const layout wanted{random.between(1, random.chance(5) ? 100'000 : 2000),
@@ -77,15 +76,14 @@ std::uint64_t live_in(exchange& shared, std::size_t number) {
 }
 
 template <class A>
-std::uint64_t storm() {
+std::uint64_t storm(A from = A()) {
     exchange shared;
     std::atomic<std::uint64_t> wrong = 0;
     for (std::size_t generation = 0; generation != 3; ++generation) {
         std::vector<std::jthread> threads;
         for (std::size_t i = 0; i != 4; ++i)
-            threads.emplace_back([&, i] { wrong += live_in<A>(shared, 4 * generation + i); });
+            threads.emplace_back([&, i] { wrong += live_in(shared, 4 * generation + i, from); });
     }
-    A from;
     for (const held& each : shared.places())
         if (each.block != nullptr)
             free(from, each.block, each.of);
@@ -99,9 +97,19 @@ BOOST_AUTO_TEST_SUITE(threads)
 BOOST_AUTO_TEST_CASE(kmalloc_serves_threads_that_come_and_go) {
     BOOST_TEST(storm<kmalloc>() == 0u);
 }
+BOOST_AUTO_TEST_CASE(vmalloc_does) {
+    BOOST_TEST(storm<vmalloc>() == 0u);
+    BOOST_TEST(vmalloc::heap().used_bytes() == 0u);
+}
 BOOST_AUTO_TEST_CASE(kvmalloc_does) {
     BOOST_TEST(storm<kvmalloc>() == 0u);
-    BOOST_TEST(vmalloc::heap().used_bytes() == 0u);
+}
+BOOST_AUTO_TEST_CASE(so_do_both_where_the_first_has_too_little) {
+    kmalloc_heap small({.step_bytes = 1 << 16, .cap_bytes = 1 << 17});
+    vmalloc_heap large;
+    BOOST_TEST((storm(kv_allocator<allocator_ref<kmalloc_heap>, owner_ref<vmalloc_heap>>(
+                    small, large)) == 0u));
+    BOOST_TEST((small.failures() != 0u && large.used_bytes() == 0u));
 }
 
 BOOST_AUTO_TEST_CASE(a_thread_that_ends_gives_back_what_it_kept) {

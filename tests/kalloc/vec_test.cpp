@@ -18,6 +18,7 @@
 #include <random>
 #include <ranges>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -344,6 +345,40 @@ BOOST_AUTO_TEST_CASE(elements_of_any_alignment_lie_where_they_must) {
         BOOST_TEST(reinterpret_cast<std::uintptr_t>(&it.back()) % alignof(wide) == 0u);
     }
     BOOST_TEST(it[13].value == 13);
+}
+
+BOOST_AUTO_TEST_CASE(where_elements_are_assigned_an_exception_leaves_objects) {
+    using element = test::tracked<true>;
+    const auto thrown_in = [](auto&& change) {
+        for (int n = 1;; ++n) {
+            ledger memory;
+            test::population all;
+            auto it = *own<element>::with_capacity(5, flags::kernel, ledger_ref(memory));
+            for (int i = 0; i != 4; ++i)
+                BOOST_TEST(it.emplace(flags::nowait, all, i).has_value());
+            all.throw_in = n;
+            try {
+                change(it, all);
+                return n - 1;
+            } catch (const std::runtime_error&) {
+                all.throw_in = 0;
+            }
+            BOOST_TEST((it.size() >= 4u && it.size() <= 5u));
+            BOOST_TEST(all.live == static_cast<int>(it.size()));
+            BOOST_TEST(it.emplace(flags::kernel, all, 9).has_value()); // it goes on
+            BOOST_TEST(it.back() == 9);
+        }
+    };
+    BOOST_TEST(thrown_in([](auto& it, auto& all) {
+                   BOOST_TEST(it.insert_within_capacity(1, element(all, 7)).has_value());
+               }) > 3);
+    BOOST_TEST(thrown_in([](auto& it, auto&) { BOOST_TEST(it.remove(0).has_value()); }) > 3);
+    BOOST_TEST(thrown_in([](auto& it, auto& all) {
+                   it.retain([&](const element& each) {
+                       all.may_throw();
+                       return each.value() % 2 == 1;
+                   });
+               }) > 3);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
