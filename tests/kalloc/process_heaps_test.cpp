@@ -15,6 +15,8 @@ using namespace palloc;
 
 namespace {
 
+using large = std::array<std::byte, 8 << 20>;
+
 std::vector<failed_request> told;
 constexpr failure_policy tell{[](void* log, const failed_request& one) noexcept {
                                   static_cast<std::vector<failed_request>*>(log)->push_back(one);
@@ -33,10 +35,10 @@ BOOST_AUTO_TEST_CASE(are_made_as_the_program_wants_before_they_are_used) {
     options.step_bytes = 1 << 20;
     options.on_failure = tell;
     BOOST_TEST(kmalloc::configure(options).has_value());
-    heap_options large = vmalloc::default_options();
-    large.account_cap_bytes = 8192;
-    large.on_failure = tell;
-    BOOST_TEST(vmalloc::configure(large).has_value());
+    heap_options beyond = vmalloc::default_options();
+    beyond.account_cap_bytes = 8192;
+    beyond.on_failure = tell;
+    BOOST_TEST(vmalloc::configure(beyond).has_value());
 
     // The reserve is there before anything else is.
     kvmalloc both;
@@ -47,7 +49,7 @@ BOOST_AUTO_TEST_CASE(are_made_as_the_program_wants_before_they_are_used) {
     free(both, urgent->data(), {1000, 1});
 
     BOOST_TEST(told.empty());
-    BOOST_TEST(!kbox<std::array<std::byte, 8 << 20>>::make_uninit(flags::kernel).has_value());
+    BOOST_TEST(!kbox<large>::make_uninit(flags::kernel).has_value());
     BOOST_TEST_REQUIRE(told.size() == 1u);
     BOOST_TEST((told[0].why.code == errc::too_large && told[0].wanted.bytes == 8u << 20));
     kvvec<std::byte> charged;
