@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(over_new_and_delete_it_is_the_kernel_s_model) {
     for (const layout& wanted : {layout{1, 1}, layout{1024, 128}, layout{4 * 4096, 8192}}) {
         auto block = *alloc(it, wanted, flags::kernel | flags::zero); // its test_alignment
         BOOST_TEST(reinterpret_cast<std::uintptr_t>(block.data()) % wanted.alignment == 0u);
-        BOOST_TEST(block.back() == std::byte{0});
+        BOOST_TEST((block.back() == std::byte{0}));
         block.front() = std::byte{5};
         const layout more{2 * wanted.bytes, wanted.alignment};
         block = *it.realloc(block.data(), more, wanted, flags::kernel, no_node);

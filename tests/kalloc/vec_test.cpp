@@ -366,7 +366,7 @@ BOOST_AUTO_TEST_CASE(where_elements_are_assigned_an_exception_leaves_objects) {
             BOOST_TEST((it.size() >= 4u && it.size() <= 5u));
             BOOST_TEST(all.live == static_cast<int>(it.size()));
             BOOST_TEST(it.emplace(flags::kernel, all, 9).has_value()); // it goes on
-            BOOST_TEST(it.back() == 9);
+            BOOST_TEST((it.back() == 9));
         }
     };
     BOOST_TEST(thrown_in([](auto& it, auto& all) {
