@@ -58,7 +58,7 @@ BOOST_AUTO_TEST_CASE(they_are_input_ranges_of_rvalues) {
     static_assert(std::movable<walk> && std::ranges::viewable_range<walk>);
     ledger memory;
     int sum = 0;
-    for (const pointer each : numbered(memory, 5).into_iter()) // taken over by the body
+    for (pointer each : numbered(memory, 5).into_iter()) // taken over by the body
         sum += *each;
     BOOST_TEST(sum == 10);
 }
@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(what_was_looked_at_is_taken_and_the_rest_is_there) {
     BOOST_TEST((walk.size() == 3u && *walk.span().front() == 3));
     const pointer kept = *found;
     BOOST_TEST(*walk.next().value() == 3);
-    for (const pointer each : walk)
+    for (pointer each : walk)
         if (*each == 4)
             break;
     const auto rest = std::move(walk).collect(flags::kernel);
@@ -103,7 +103,8 @@ BOOST_AUTO_TEST_CASE(draining_goes_the_same_way_and_ends_everything) {
         BOOST_TEST(it.emplace(flags::kernel, all, i).has_value());
     {
         auto gone = it.drain_all();
-        const auto found = std::ranges::find(gone, 3);
+        const auto found =
+            std::ranges::find_if(gone, [](const auto& each) { return each.value() == 3; });
         BOOST_TEST(((*found).value() == 3 && gone.size() == 2u && all.live == 3));
     }
     BOOST_TEST(all.live == 0);

@@ -304,7 +304,7 @@ BOOST_AUTO_TEST_CASE(draining_takes_all_at_once_and_keeps_the_block) {
     for (int i = 0; i != 3; ++i)
         BOOST_TEST(it.emplace(flags::kernel, all, i).has_value());
     int sum = 0;
-    for (const auto each : it.drain_all())
+    for (auto&& each : it.drain_all())
         sum += each.value();
     BOOST_TEST((sum == 3 && all.live == 0));
 }
@@ -331,7 +331,7 @@ BOOST_AUTO_TEST_CASE(walking_by_value_and_collecting_again_reuses_the_block) {
     auto last = std::move(third).collect(flags::kernel);
     BOOST_TEST((last == std::vector<std::string>{text(2), text(3)} && last.capacity() == 2u));
     std::size_t i = 2;
-    for (const std::string each : std::move(last).into_iter())
+    for (std::string&& each : std::move(last).into_iter())
         BOOST_TEST(each == text(i++));
     BOOST_TEST(i == 4u);
 }
