@@ -87,7 +87,7 @@ class basic_vmalloc_heap {
                                                        const layout& old_layout, alloc_flags flags,
                                                        numa_node node) noexcept {
         const bool is_new = old_layout.bytes == 0 || old == nullptr;
-        if (wanted.bytes == 0) {
+        if (wanted.bytes == 0 && wanted.valid()) {
             if (!is_new)
                 give_back(old, old_layout);
             return std::span<std::byte>(dangling(wanted.alignment), 0);
