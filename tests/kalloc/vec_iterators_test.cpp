@@ -120,7 +120,8 @@ BOOST_AUTO_TEST_CASE(a_walk_that_is_assigned_ends_what_it_had) {
         return std::move(it).into_iter();
     };
     auto walk = walk_of(5);
-    BOOST_TEST((walk.next().has_value() && all.live == 4));
+    BOOST_TEST(walk.next().has_value());
+    BOOST_TEST(all.live == 4);
     walk = walk_of(3);
     BOOST_TEST((walk.size() == 3u && all.live == 3 && memory.live() == 1u));
     BOOST_TEST(walk.next()->value() == 0);
