@@ -101,4 +101,25 @@ BOOST_AUTO_TEST_CASE(any_resource_is_a_typed_allocator) {
     BOOST_TEST(numbers[999] == 999);
 }
 
+BOOST_AUTO_TEST_CASE(over_new_and_delete_it_is_the_kernel_s_model) {
+    const resource_allocator from(*std::pmr::new_delete_resource());
+    resource_allocator it(from);
+    for (const layout& wanted : {layout{1, 1}, layout{1024, 128}, layout{4 * 4096, 8192}}) {
+        auto block = *alloc(it, wanted, flags::kernel | flags::zero); // its test_alignment
+        BOOST_TEST(reinterpret_cast<std::uintptr_t>(block.data()) % wanted.alignment == 0u);
+        BOOST_TEST((block.back() == std::byte{0}));
+        block.front() = std::byte{5};
+        const layout more{2 * wanted.bytes, wanted.alignment};
+        block = *it.realloc(block.data(), more, wanted, flags::kernel, no_node);
+        BOOST_TEST((block.size() == more.bytes && block.front() == std::byte{5}));
+        free(it, block.data(), more);
+    }
+    vec<std::string, resource_allocator> texts{from};
+    for (int i = 0; i != 100; ++i)
+        BOOST_TEST(texts.push(std::string(50, 'x'), flags::kernel).has_value());
+    BOOST_TEST(texts[99].size() == 50u);
+    const auto held = box<int, resource_allocator>::make_in(from, flags::kernel, 7);
+    BOOST_TEST(**held == 7);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -193,13 +193,17 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(what_cannot_be_served_leaves_the_block, A, models)
     typed_rig<A> rig;
     life all(rig.allocator);
     test::require(all.begin({1000, 8}, flags::kernel));
+    (void)all.begin({5 << 20, 8}, flags::kernel | flags::no_warn); // more than kmalloc serves
     for (const layout& absurd :
          {layout{~std::uint64_t{0}, 1}, layout{~std::uint64_t{0}, 4096}, layout{1ULL << 63, 16},
-          layout{(1ULL << 63) - 1, 1ULL << 62}, layout{8, 0}, layout{8, 3}, layout{8, 48}}) {
+          layout{(1ULL << 63) - 1, 1ULL << 62}, layout{8, 0}, layout{8, 3}, layout{8, 48},
+          layout{0, 0}, layout{0, 3}}) {
         test::check(!all.begin(absurd, flags::kernel | flags::no_warn));
-        test::check(!all.change(0, absurd, flags::kernel | flags::no_warn));
+        for (std::size_t i = 0; i != all.size(); ++i)
+            test::check(!all.change(i, absurd, flags::kernel | flags::no_warn));
     }
-    test::check(all.change(0, {2000, 16}, flags::kernel | flags::zero));
+    for (std::size_t i = 0; i != all.size(); ++i)
+        test::check(all.change(i, {2000, 16}, flags::kernel | flags::zero));
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(whatever_fails_beneath_the_block_stays, A, failing_models) {

@@ -93,6 +93,36 @@ BOOST_AUTO_TEST_CASE(objects_are_made_in_place) {
     BOOST_TEST((big->value == 5 && reinterpret_cast<std::uintptr_t>(big.get()) % 1024 == 0u));
 }
 
+BOOST_AUTO_TEST_CASE(what_makes_an_object_may_fail) {
+    ledger memory;
+    population all;
+    const auto failed = own<object>::make_with(
+        flags::kernel, [](object*) -> result<void> { return fail(errc::bad_argument); },
+        ledger_ref(memory));
+    BOOST_TEST((failed.error().code == errc::bad_argument && memory.live() == 0u));
+    const auto put = [&](object* place) -> result<void> {
+        ::new (static_cast<void*>(place)) object(all, 6);
+        return {};
+    };
+    const auto it = own<object>::make_with(flags::kernel, put, ledger_ref(memory));
+    BOOST_TEST(((*it)->value() == 6 && all.live == 1));
+    memory.fail_nth(1);
+    BOOST_TEST((own<object>::make_with(flags::kernel, put, ledger_ref(memory)).error().code ==
+                errc::out_of_memory));
+    all.throw_in = 1;
+    BOOST_CHECK_THROW((void)own<object>::make_with(flags::kernel, put, ledger_ref(memory)),
+                      std::runtime_error);
+    BOOST_TEST((all.live == 1 && memory.live() == 1u));
+}
+
+BOOST_AUTO_TEST_CASE(a_box_that_holds_nothing_equals_only_another) {
+    ledger memory;
+    auto it = *own<int>::make_in(ledger_ref(memory), flags::kernel, 0);
+    auto moved = std::move(it);
+    BOOST_TEST((it != moved && moved != it && it == it)); // NOLINT(bugprone-use-after-move)
+    BOOST_TEST((moved == *own<int>::make_in(ledger_ref(memory), flags::kernel, 0)));
+}
+
 BOOST_AUTO_TEST_CASE(a_block_may_wait_for_its_object) {
     ledger memory;
     population all;

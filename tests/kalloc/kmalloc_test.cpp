@@ -27,8 +27,16 @@ namespace {
 
 using sizes = std::vector<std::uint64_t>;
 
+/// Looked at when the heap has ended, which reports what is left.
+struct flawless : test::misuse_log {
+    flawless() = default;
+    flawless(const flawless&) = delete;
+    flawless& operator=(const flawless&) = delete;
+    ~flawless() { BOOST_TEST(seen.empty()); }
+};
+
 struct scene {
-    test::misuse_log mistakes;
+    flawless mistakes;
     fault_script script;
     basic_kmalloc_heap<failing<mmap_backing>> heap;
 
@@ -38,7 +46,6 @@ struct scene {
         options.on_misuse = mistakes.policy();
         return options;
     }
-    ~scene() { BOOST_TEST(mistakes.seen.empty()); }
 };
 
 bool is_all(std::span<const std::byte> bytes, unsigned char value) {

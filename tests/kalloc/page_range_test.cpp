@@ -103,4 +103,44 @@ BOOST_AUTO_TEST_CASE(a_block_without_an_owner_has_pages_too) {
     free(from, block.data(), {2 * page + 1, 1});
 }
 
+BOOST_AUTO_TEST_CASE(the_heap_is_asked_whether_it_has_the_block) {
+    vmalloc_heap heap;
+    auto block = *alloc(heap, {3 * page, 1}, flags::kernel);
+    const auto all = *heap.pages(block);
+    std::array<std::byte, 1> read{std::byte{1}};
+    BOOST_TEST((all[2].read(5, read).has_value() && read[0] == std::byte{0}));
+    block = *heap.realloc(block.data(), {page, 1}, {3 * page, 1}, flags::kernel, no_node);
+    BOOST_TEST((all[2].read(0, read).error().code == errc::past_the_end));
+    BOOST_TEST((all[0].write(0, read).has_value() && all.page_count() == 1u));
+    free(heap, block.data(), {page, 1});
+    BOOST_TEST((all[0].read(0, read).error().code == errc::past_the_end && all.empty()));
+}
+
+BOOST_AUTO_TEST_CASE(an_address_has_a_page) {
+    vmalloc_heap heap;
+    for (const alloc_flags how : {flags::kernel, flags::kernel_account}) {
+        const auto block = *alloc(heap, {2 * page + 1, 1}, flags::kernel | how);
+        block[2 * page] = std::byte{7};
+        const auto third = heap.to_page(block.data() + 3 * page - 1);
+        BOOST_TEST_REQUIRE(third.has_value());
+        std::array<std::byte, 1> read{};
+        BOOST_TEST((third->index() == 2u && third->read(0, read).has_value()));
+        BOOST_TEST((read[0] == std::byte{7} && heap.to_page(block.data() + 5)->index() == 0u));
+        free(heap, block.data(), {2 * page + 1, 1});
+        BOOST_TEST((third->read(0, read).error().code == errc::past_the_end));
+        BOOST_TEST(!heap.to_page(block.data()).has_value());
+    }
+    std::byte outside{};
+    BOOST_TEST((heap.to_page(&outside).error().code == errc::not_ours));
+    BOOST_TEST((vmalloc::to_page(&outside).error().code == errc::not_ours));
+}
+
+BOOST_AUTO_TEST_CASE(one_page_is_had_of_its_owner) {
+    auto it = *vbox<std::array<std::byte, 5000>>::make(flags::kernel);
+    BOOST_TEST((it.page(1).index() == 1u && it.page(1).memory().has_value()));
+    BOOST_TEST((it.page(2).memory().error().code == errc::past_the_end));
+    vvec<int> none;
+    BOOST_TEST((none.page(0).memory().error().code == errc::past_the_end));
+}
+
 BOOST_AUTO_TEST_SUITE_END()

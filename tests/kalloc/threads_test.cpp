@@ -41,9 +41,8 @@ class exchange {
 };
 
 template <class A>
-std::uint64_t live_in(exchange& shared, std::size_t number) {
+std::uint64_t live_in(exchange& shared, std::size_t number, A from, std::uint64_t may_fail) {
     test::random_source random(number);
-    A from;
     std::uint64_t wrong = 0;
     for (std::size_t step = 0; step != 3000; ++step) {
         const layout wanted{random.between(1, random.chance(5) ? 100'000 : 2000),
@@ -54,7 +53,7 @@ std::uint64_t live_in(exchange& shared, std::size_t number) {
             mine = {got->data(), wanted, mark};
             std::memset(mine.block, mark, wanted.bytes);
         } else {
-            ++wrong;
+            wrong += wanted.bytes > may_fail;
         }
         mine = shared.swap(random.bits() % 64, mine);
         if (mine.block == nullptr)
@@ -68,7 +67,7 @@ std::uint64_t live_in(exchange& shared, std::size_t number) {
                 mine.block = moved->data();
                 mine.of = next;
             } else {
-                ++wrong;
+                wrong += next.bytes > may_fail;
             }
         }
         free(from, mine.block, mine.of);
@@ -76,16 +75,17 @@ std::uint64_t live_in(exchange& shared, std::size_t number) {
     return wrong;
 }
 
+/// @param may_fail  bytes up to which a request may be refused.
 template <class A>
-std::uint64_t storm() {
+std::uint64_t storm(A from = A(), std::uint64_t may_fail = 0) {
     exchange shared;
     std::atomic<std::uint64_t> wrong = 0;
     for (std::size_t generation = 0; generation != 3; ++generation) {
         std::vector<std::jthread> threads;
         for (std::size_t i = 0; i != 4; ++i)
-            threads.emplace_back([&, i] { wrong += live_in<A>(shared, 4 * generation + i); });
+            threads.emplace_back(
+                [&, i] { wrong += live_in(shared, 4 * generation + i, from, may_fail); });
     }
-    A from;
     for (const held& each : shared.places())
         if (each.block != nullptr)
             free(from, each.block, each.of);
@@ -99,9 +99,20 @@ BOOST_AUTO_TEST_SUITE(threads)
 BOOST_AUTO_TEST_CASE(kmalloc_serves_threads_that_come_and_go) {
     BOOST_TEST(storm<kmalloc>() == 0u);
 }
+BOOST_AUTO_TEST_CASE(vmalloc_does) {
+    BOOST_TEST(storm<vmalloc>() == 0u);
+    BOOST_TEST(vmalloc::heap().used_bytes() == 0u);
+}
 BOOST_AUTO_TEST_CASE(kvmalloc_does) {
     BOOST_TEST(storm<kvmalloc>() == 0u);
-    BOOST_TEST(vmalloc::heap().used_bytes() == 0u);
+}
+BOOST_AUTO_TEST_CASE(so_do_both_where_the_first_has_too_little) {
+    kmalloc_heap small({.step_bytes = 1 << 16, .cap_bytes = 1 << 17});
+    vmalloc_heap large;
+    BOOST_TEST(
+        (storm(kv_allocator<allocator_ref<kmalloc_heap>, owner_ref<vmalloc_heap>>(small, large),
+               4096) == 0u)); // a page or less does not fall back
+    BOOST_TEST((small.failures() != 0u && large.used_bytes() == 0u));
 }
 
 BOOST_AUTO_TEST_CASE(a_thread_that_ends_gives_back_what_it_kept) {

@@ -18,6 +18,7 @@
 #include <random>
 #include <ranges>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -303,7 +304,7 @@ BOOST_AUTO_TEST_CASE(draining_takes_all_at_once_and_keeps_the_block) {
     for (int i = 0; i != 3; ++i)
         BOOST_TEST(it.emplace(flags::kernel, all, i).has_value());
     int sum = 0;
-    for (const auto each : it.drain_all())
+    for (auto&& each : it.drain_all())
         sum += each.value();
     BOOST_TEST((sum == 3 && all.live == 0));
 }
@@ -330,7 +331,7 @@ BOOST_AUTO_TEST_CASE(walking_by_value_and_collecting_again_reuses_the_block) {
     auto last = std::move(third).collect(flags::kernel);
     BOOST_TEST((last == std::vector<std::string>{text(2), text(3)} && last.capacity() == 2u));
     std::size_t i = 2;
-    for (const std::string each : std::move(last).into_iter())
+    for (std::string&& each : std::move(last).into_iter())
         BOOST_TEST(each == text(i++));
     BOOST_TEST(i == 4u);
 }
@@ -344,6 +345,40 @@ BOOST_AUTO_TEST_CASE(elements_of_any_alignment_lie_where_they_must) {
         BOOST_TEST(reinterpret_cast<std::uintptr_t>(&it.back()) % alignof(wide) == 0u);
     }
     BOOST_TEST(it[13].value == 13);
+}
+
+BOOST_AUTO_TEST_CASE(where_elements_are_assigned_an_exception_leaves_objects) {
+    using element = test::tracked<true>;
+    const auto thrown_in = [](auto&& change) {
+        for (int n = 1;; ++n) {
+            ledger memory;
+            test::population all;
+            auto it = *own<element>::with_capacity(5, flags::kernel, ledger_ref(memory));
+            for (int i = 0; i != 4; ++i)
+                BOOST_TEST(it.emplace(flags::nowait, all, i).has_value());
+            all.throw_in = n;
+            try {
+                change(it, all);
+                return n - 1;
+            } catch (const std::runtime_error&) {
+                all.throw_in = 0;
+            }
+            BOOST_TEST((it.size() >= 4u && it.size() <= 5u));
+            BOOST_TEST(all.live == static_cast<int>(it.size()));
+            BOOST_TEST(it.emplace(flags::kernel, all, 9).has_value()); // it goes on
+            BOOST_TEST((it.back() == 9));
+        }
+    };
+    BOOST_TEST(thrown_in([](auto& it, auto& all) {
+                   BOOST_TEST(it.insert_within_capacity(1, element(all, 7)).has_value());
+               }) > 3);
+    BOOST_TEST(thrown_in([](auto& it, auto&) { BOOST_TEST(it.remove(0).has_value()); }) > 3);
+    BOOST_TEST(thrown_in([](auto& it, auto& all) {
+                   it.retain([&](const element& each) {
+                       all.may_throw();
+                       return each.value() % 2 == 1;
+                   });
+               }) > 3);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

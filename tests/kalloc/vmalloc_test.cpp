@@ -205,7 +205,8 @@ BOOST_AUTO_TEST_CASE(nodes_are_wishes) {
     const auto nowhere = alloc(it.heap, {page, 1}, flags::kernel, numa_node{1023});
     BOOST_TEST_REQUIRE(nowhere.has_value()); // from anywhere, and that is said
     BOOST_TEST(it.heap.placement().unmet() >= 1u);
-    BOOST_TEST((it.heap.placement().last_error().code == errc::os_failure));
+    const errc why = it.heap.placement().last_error().code; // or nobody may choose a node here
+    BOOST_TEST((why == errc::os_failure || why == errc::not_supported));
     std::memset(nowhere->data(), 1, page);
     free(it.heap, nowhere->data(), {page, 1});
     free(it.heap, here->data(), {page, 1});

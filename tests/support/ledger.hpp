@@ -41,12 +41,12 @@ class ledger {
         check(node == no_node);
         if (old_layout.bytes != 0)
             require(live_.contains(old) && live_.at(old) == old_layout);
+        if (!wanted.valid())
+            return fail(errc::bad_alignment);
         if (wanted.bytes == 0) {
             give_back(old, old_layout);
             return std::span<std::byte>(dangling(wanted.alignment), 0);
         }
-        if (!wanted.valid())
-            return fail(errc::bad_alignment);
         if (std::max(wanted.bytes, wanted.alignment) > most)
             return fail(errc::too_large);
         last_flags_ = flags;

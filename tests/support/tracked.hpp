@@ -14,11 +14,14 @@ struct population {
     int live = 0;
     int copies = 0;
     int moves = 0;
-    int throw_in = 0; ///< the nth construction from now on throws; 0: none
+    int throw_in = 0; ///< the nth construction or assignment from now on throws; 0: none
 
-    void born() {
+    void may_throw() {
         if (throw_in != 0 && --throw_in == 0)
             throw std::runtime_error("told to");
+    }
+    void born() {
+        may_throw();
         ++live;
     }
 };
@@ -40,8 +43,16 @@ class tracked {
             ++all_->live;
         ++all_->moves;
     }
-    tracked& operator=(const tracked& other) = default;
+    tracked& operator=(const tracked& other) {
+        if (this != &other) {
+            all_->may_throw();
+            value_ = other.value_;
+        }
+        return *this;
+    }
     tracked& operator=(tracked&& other) noexcept(!MoveThrows) {
+        if constexpr (MoveThrows)
+            all_->may_throw();
         value_ = std::exchange(other.value_, -1);
         return *this;
     }

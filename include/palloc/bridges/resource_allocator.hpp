@@ -39,13 +39,13 @@ class resource_allocator {
                                                        const layout& old_layout, alloc_flags flags,
                                                        numa_node) noexcept {
         const bool is_new = old_layout.bytes == 0 || old == nullptr;
+        if (!wanted.valid())
+            return fail(errc::bad_alignment);
         if (wanted.bytes == 0) {
             if (!is_new)
                 from_->deallocate(old, old_layout.bytes, old_layout.alignment);
             return std::span<std::byte>(dangling(wanted.alignment), 0);
         }
-        if (!wanted.valid())
-            return fail(errc::bad_alignment);
         if (wanted.bytes > std::numeric_limits<std::size_t>::max() / 2)
             return fail(errc::too_large);
         if (!flags.contains(flags::may_block))

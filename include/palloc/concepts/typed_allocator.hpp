@@ -11,7 +11,8 @@
 ///
 /// `realloc`, where `old_layout.bytes` is 0: `old` is ignored, there is no old block.
 /// Where `wanted.bytes` is 0: the old block is freed, and the answer is `dangling(alignment)`,
-/// which is aligned and not null, and of length 0; this cannot fail. Else: the answer is aligned to
+/// which is aligned and not null, and of length 0; this cannot fail, but where the alignment is none:
+/// that is `bad_alignment` for every size. Else: the answer is aligned to
 /// `wanted.alignment`, has `wanted.bytes` bytes or more, and its first min(old, new) bytes are
 /// those of the old block, whose address is no longer valid. With `flags::zero` the bytes from the
 /// old size to the new are 0, whatever earlier calls said. A failure leaves the old block as it
@@ -83,7 +84,7 @@ template <typed_allocator A>
 /// @brief Frees a block: `realloc` to nothing.
 template <typed_allocator A>
 void free(A& from, std::byte* block, const layout& old_layout) noexcept {
-    (void)from.realloc(block, {0, old_layout.alignment}, old_layout, {}, no_node);
+    (void)from.realloc(block, {0, 1}, old_layout, {}, no_node);
 }
 
 /// @brief `realloc` to a size that is not larger, giving back what can be.

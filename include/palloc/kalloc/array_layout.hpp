@@ -54,4 +54,12 @@ class array_layout {
     std::size_t count_ = 0;
 };
 
+/// @brief What a vector is made of, when it is taken apart.
+template <class T>
+struct raw_parts {
+    T* data;
+    std::size_t size;
+    std::size_t capacity;
+};
+
 } // namespace palloc::inline v0

@@ -112,6 +112,20 @@ class box {
         return std::move(*block).assume_init();
     }
 
+    /// @brief The same with an `init` that may fail: `result<void> init(T* place)` makes a `T` at
+    /// `place`, or answers why not.
+    /// @par Errors  the allocator's; what `init` answers, and the block is freed
+    template <class Init>
+        requires std::is_invocable_r_v<result<void>, Init, T*>
+    [[nodiscard]] static result<box> make_with(alloc_flags flags, Init&& init, A from = A()) {
+        auto block = make_uninit(flags, from);
+        if (!block)
+            return tl::unexpected(block.error());
+        if (const result<void> done = std::invoke(std::forward<Init>(init), block->get()); !done)
+            return tl::unexpected(done.error());
+        return std::move(*block).assume_init();
+    }
+
     /// @brief A block in which there is no `T` yet; zeroed where the flags say so.
     /// @par Errors  the allocator's
     [[nodiscard]] static result<box<uninit<T>, A>> make_uninit(alloc_flags flags,
@@ -156,6 +170,12 @@ class box {
     {
         return page_range::of(*this, from_.page_bytes());
     }
+    /// @brief The i-th of them; its calls answer `past_the_end` where there is none.
+    [[nodiscard]] borrowed_page page(std::size_t i) & PALLOC_LIFETIME_BOUND
+            requires page_allocator<A>
+    {
+        return pages()[i];
+    }
     page_range pages() &&
         requires page_allocator<A>
     = delete;
@@ -175,6 +195,7 @@ class box {
     T& leak() && noexcept { return *std::move(*this).into_raw(); }
 
     /// @brief Moves the object out and frees the block.
+    /// @pre  Something is held.
     [[nodiscard]] T into_inner() &&
         requires std::move_constructible<T>
     {
@@ -182,6 +203,7 @@ class box {
         return std::move(*gone);
     }
     /// @brief Destroys the object and keeps the block.
+    /// @pre  Something is held.
     [[nodiscard]] box<uninit<T>, A> drop_contents() && noexcept {
         std::destroy_at(held_);
         return box<uninit<T>, A>::from_raw(
@@ -198,10 +220,11 @@ class box {
     }
     [[nodiscard]] static T& borrow(void* foreign) noexcept { return *static_cast<T*>(foreign); }
 
+    /// @brief Whether the objects are equal; a box without one equals only another such.
     friend bool operator==(const box& a, const box& b)
         requires std::equality_comparable<T>
     {
-        return *a == *b;
+        return a && b ? static_cast<bool>(*a == *b) : !a && !b;
     }
 
   private:

@@ -8,6 +8,7 @@
 #include <palloc/concepts/typed_allocator.hpp>
 #include <palloc/core/error.hpp>
 #include <palloc/core/layout.hpp>
+#include <palloc/kalloc/heap_options.hpp>
 #include <palloc/kalloc/kmalloc_heap.hpp>
 
 #include <cstddef>
@@ -27,12 +28,20 @@ class kmalloc {
     static constexpr std::size_t min_align = kmalloc_heap::min_align;
     static constexpr std::uint64_t max_bytes = kmalloc_heap::max_bytes;
 
-    /// @brief The heap.
-    [[nodiscard]] static kmalloc_heap& heap() noexcept {
-        alignas(kmalloc_heap) static std::byte storage[sizeof(kmalloc_heap)];
-        static kmalloc_heap& it = *::new (static_cast<void*>(storage)) kmalloc_heap(
-            {.name = "kmalloc"}, mmap_backing(mmap_options{.reserve_swap = false}));
-        return it;
+    /// @brief The heap; made by the first call, with `default_options` unless it was configured.
+    [[nodiscard]] static kmalloc_heap& heap() noexcept { return made(nullptr); }
+
+    [[nodiscard]] static heap_options default_options() noexcept { return {.name = "kmalloc"}; }
+    /// @brief Makes the heap with options of the program's own, a reserve, a failure handler, caps:
+    /// for `main`, before anything allocates here. What they refer to must never end.
+    /// @par Errors  `outstanding` where the heap is there already, and stays as it is; those of
+    ///   `fill_reserve`, after which it is there, and may be filled later
+    [[nodiscard]] static result<void> configure(const heap_options& options) noexcept {
+        const heap_options* wanted = &options;
+        kmalloc_heap& it = made(&wanted);
+        if (wanted != nullptr)
+            return fail(errc::outstanding);
+        return options.reserve_bytes == 0 ? result<void>() : it.fill_reserve();
     }
 
     [[nodiscard]] static result<std::span<std::byte>> realloc(std::byte* old, const layout& wanted,
@@ -40,7 +49,7 @@ class kmalloc {
                                                               alloc_flags flags,
                                                               numa_node node) noexcept {
         if (own.there == nullptr && !own.asked) [[unlikely]]
-            make_own_magazines();
+            begin_thread(flags);
         return own.heap->realloc_through(own.there, old, wanted, old_layout, flags, node);
     }
     [[nodiscard]] static result<std::span<std::byte>> shrink(std::byte* old, const layout& wanted,
@@ -51,6 +60,15 @@ class kmalloc {
     friend bool operator==(kmalloc, kmalloc) = default;
 
   private:
+    /// @param options  null, or those of a heap that is not there yet, set to null when it is made.
+    [[nodiscard]] static kmalloc_heap& made(const heap_options** options) noexcept {
+        alignas(kmalloc_heap) static std::byte storage[sizeof(kmalloc_heap)];
+        static kmalloc_heap& it = *::new (static_cast<void*>(storage)) kmalloc_heap(
+            options == nullptr ? default_options() : *std::exchange(*options, nullptr),
+            mmap_backing(mmap_options{.reserve_swap = false}));
+        return it;
+    }
+
     using magazines = kmalloc_heap::magazines;
 
     struct thread_state {
@@ -60,7 +78,11 @@ class kmalloc {
     };
     static constinit thread_local thread_state own;
 
-    [[gnu::noinline]] static void make_own_magazines() noexcept {
+    /// Magazines are memory too: who may not block does without, and a later call makes them.
+    [[gnu::noinline]] static void begin_thread(alloc_flags flags) noexcept {
+        own.heap = &heap();
+        if (!flags.contains(flags::may_block))
+            return;
         struct end {
             ~end() {
                 if (auto* const gone = std::exchange(own.there, nullptr))
@@ -68,7 +90,6 @@ class kmalloc {
             }
         };
         own.asked = true;
-        own.heap = &heap();
         own.there = heap().make_magazines().value_or(nullptr);
         static thread_local const end with_the_thread;
         (void)with_the_thread;

@@ -13,7 +13,9 @@
 /// | a node                              | for new blocks; a block that stays does not move. Where it cannot be had, from anywhere: `placement` |
 ///
 /// The class of a block is known by its address, so that it can be freed with any layout that it
-/// was last reallocated to; what is no block, or too small for the layout, is misuse. A heap is
+/// was last reallocated to; what is no block, or too small for the layout, is misuse. Magazines,
+/// which the handle `kmalloc` uses, believe that an address of a class is a block's: one inside of
+/// a block, or a block freed twice, is found out when it reaches the pool, if at all. A heap is
 /// made of compartments, each a composition of pools: for ordinary blocks, for those with
 /// `flags::account` (with a limit of its own), for each node, and the reserve for
 /// `flags::may_reserve`.
@@ -103,7 +105,7 @@ class basic_kmalloc_heap {
                 const std::uint64_t padded = align_up(wanted.bytes, wanted.alignment);
                 if (auto&& got = here.take(*mine, padded)) [[likely]]
                     return std::span(reinterpret_cast<std::byte*>(*got), padded);
-            } else if (wanted.bytes == 0 && old_layout.bytes != 0) {
+            } else if (wanted.bytes == 0 && old_layout.bytes != 0 && wanted.valid()) {
                 constexpr auto first = detail::page_code::of(ordinary_number, 1);
                 const std::size_t size_class = std::size_t{pages_.at(address_of(old))} - first;
                 if (compartment::holds(size_class, old_layout.bytes)) [[likely]] {
@@ -217,6 +219,10 @@ class basic_kmalloc_heap {
     [[nodiscard]] [[gnu::noinline]] result<std::span<std::byte>>
     realloc_in_full(magazines* mine, std::byte* old, const layout& wanted, const layout& old_layout,
                     alloc_flags flags, numa_node node) noexcept {
+        if (!wanted.valid()) [[unlikely]]
+            return refuse(errc::bad_alignment, wanted, flags);
+        if (wanted.bytes != 0 && (node.number < -1 || node.number >= numa_node::limit)) [[unlikely]]
+            return refuse(errc::bad_argument, wanted, flags);
         if (old_layout.bytes == 0 || old == nullptr) {
             if (wanted.bytes == 0)
                 return std::span<std::byte>(dangling(wanted.alignment), 0);
@@ -229,7 +235,7 @@ class basic_kmalloc_heap {
         const auto there = usable_bytes(old);
         if (!there || *there < old_layout.bytes)
             return report(there ? errc::wrong_size : there.error().code, old, old_layout);
-        const auto padded = wanted.valid() ? wanted.padded() : std::nullopt;
+        const auto padded = wanted.padded();
         if (padded && padded->bytes <= *there && lies_at(old, wanted.alignment))
             return zeroed({old, padded->bytes}, old_layout.bytes, flags);
         return moved(mine, old, wanted, old_layout, flags, node);
@@ -246,8 +252,6 @@ class basic_kmalloc_heap {
     [[nodiscard]] result<std::span<std::byte>> fresh(magazines* mine, const layout& wanted,
                                                      std::uint64_t kept, alloc_flags flags,
                                                      numa_node node) noexcept {
-        if (!wanted.valid()) [[unlikely]]
-            return refuse(errc::bad_alignment, wanted, flags);
         const auto padded = wanted.padded();
         if (!padded || padded->bytes > max_bytes) [[unlikely]]
             return refuse(errc::too_large, wanted, flags);
@@ -259,32 +263,39 @@ class basic_kmalloc_heap {
 
     [[nodiscard]] result<address> block_of(magazines* mine, const layout& padded, alloc_flags flags,
                                            numa_node node) noexcept {
-        constexpr alloc_flags ordinary = flags::may_block | flags::account;
-        if (mine != nullptr && node == no_node && (flags & ordinary) == flags::may_block) [[likely]]
+        if (mine != nullptr && node == no_node && !flags.contains(flags::account)) [[likely]]
             if (compartment* const it =
-                    compartments_[ordinary_number].load(std::memory_order_acquire)) [[likely]]
-                return it->allocate(*mine, padded);
+                    compartments_[ordinary_number].load(std::memory_order_acquire)) [[likely]] {
+                const detail::mapping_gate gate(flags.contains(flags::may_block));
+                auto got = it->allocate(*mine, padded);
+                if (got || !flags.contains(flags::may_reserve)) [[likely]]
+                    return got;
+            }
         return block_of(padded, flags, node);
     }
     [[nodiscard]] [[gnu::noinline]] result<address>
     block_of(const layout& padded, alloc_flags flags, numa_node node) noexcept {
-        if (node.number < -1 || node.number >= static_cast<std::int32_t>(most_nodes)) [[unlikely]]
-            return fail(errc::bad_argument);
         const detail::mapping_gate gate(flags.contains(flags::may_block));
-        const std::size_t number = number_of(flags, node);
-        compartment* it = compartments_[number].load(std::memory_order_acquire);
-        if (it == nullptr) [[unlikely]] {
-            const auto made = make(number, node);
-            it = made ? *made : nullptr;
-            if (!made && !flags.contains(flags::may_reserve))
-                return tl::unexpected(made.error());
+        auto got = block_on(padded, flags, node);
+        if (!got && node != no_node) {
+            placement_.miss(got.error());
+            got = block_on(padded, flags, no_node);
         }
-        result<address> got =
-            it == nullptr ? result<address>(fail(errc::out_of_memory)) : it->allocate(padded);
         if (got || !flags.contains(flags::may_reserve)) [[likely]]
             return got;
         compartment* const reserve = compartments_[reserve_number].load(std::memory_order_acquire);
         return reserve == nullptr ? got : reserve->allocate_uncached(padded);
+    }
+    [[nodiscard]] result<address> block_on(const layout& padded, alloc_flags flags,
+                                           numa_node node) noexcept {
+        if (node.number >= static_cast<std::int32_t>(most_nodes)) [[unlikely]]
+            return fail(errc::not_supported);
+        const std::size_t number = number_of(flags, node);
+        if (compartment* const it = compartments_[number].load(std::memory_order_acquire))
+            [[likely]]
+            return it->allocate(padded);
+        const auto made = make(number, node);
+        return made ? (*made)->allocate(padded) : tl::unexpected(made.error());
     }
 
     [[nodiscard]] [[gnu::noinline]] result<std::span<std::byte>>

@@ -10,6 +10,7 @@
 /// | `realloc` of a block of vmalloc's        | vmalloc's, however short it becomes             |
 /// | `realloc` of a block of kmalloc's        | kmalloc's; where that fails, a new block of vmalloc's, copy, free |
 /// | `shrink`                                 | as whose block it is                            |
+/// | `flags::account`                         | charged by the one that serves it, each with a limit of its own |
 ///
 /// The first attempt is not told to a failure handler where there is a second one. The kernel skips
 /// kmalloc for sizes below the alignment; sizes are padded here, so that there are none.
@@ -69,11 +70,9 @@ class kv_allocator {
                                                        numa_node node) noexcept {
         const bool is_new = old_layout.bytes == 0 || old == nullptr;
         const auto padded = wanted.valid() ? wanted.padded() : std::nullopt;
-        if (!padded) // refused as the first refuses it
-            return small_.realloc(old, wanted, old_layout, flags, node);
-        if (!is_new && large_.owns(old))
-            return large_changed(old, wanted, *padded, old_layout, flags, node);
-        if (!may_be_large(*padded, flags))
+        if (!is_new && large_.owns(old)) // what has no padding is refused as it is
+            return large_changed(old, wanted, padded.value_or(wanted), old_layout, flags, node);
+        if (!padded || !may_be_large(*padded, flags))
             return small_.realloc(old, wanted, old_layout, flags, node);
         auto first = small_.realloc(old, wanted, old_layout, flags | flags::no_warn, node);
         if (first || !is_want_of_memory(first.error()))

@@ -20,17 +20,20 @@ class node_placement {
     /// @brief Asks for pages that are not touched yet to come from a node.
     void place(range pages, numa_node node) noexcept {
         wishes_.fetch_add(1, std::memory_order_relaxed);
-        if (const auto bound = detail::bind_to_node(pages, node, false); !bound) {
-            last_.store(bound.error(), std::memory_order_relaxed);
-            unmet_.fetch_add(1, std::memory_order_relaxed);
-        }
+        if (const auto bound = detail::bind_to_node(pages, node, false); !bound)
+            note(bound.error());
+    }
+    /// @brief Counts a wish for which nobody could be asked.
+    void miss(error why) noexcept {
+        wishes_.fetch_add(1, std::memory_order_relaxed);
+        note(why);
     }
     /// @brief Withdraws the wish for pages that have no block any more.
     void forget(range pages) noexcept { (void)detail::bind_to_node(pages, any_node, false); }
 
     [[nodiscard]] bool is_used() const noexcept { return wishes() != 0; }
-    /// @brief Ranges of pages for which a node was named, and those of them that came from
-    /// anywhere.
+    /// @brief Ranges of pages, and blocks of a heap that has none, for which a node was named, and
+    /// those of them that came from anywhere.
     [[nodiscard]] std::uint64_t wishes() const noexcept {
         return wishes_.load(std::memory_order_relaxed);
     }
@@ -43,6 +46,11 @@ class node_placement {
     }
 
   private:
+    void note(error why) noexcept {
+        last_.store(why, std::memory_order_relaxed);
+        unmet_.fetch_add(1, std::memory_order_relaxed);
+    }
+
     std::atomic<std::uint64_t> wishes_{0};
     std::atomic<std::uint64_t> unmet_{0};
     std::atomic<error> last_{error{}};

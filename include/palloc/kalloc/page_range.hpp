@@ -4,9 +4,13 @@
 ///
 /// A page is borrowed: it owns nothing, and asks its owner for the block at every call. So a page
 /// of a `vec` that has grown, moved, shrunk or lost its block since is still right, or answers
-/// `past_the_end`. It must not outlive the owner itself: pages of a temporary do not compile, and
-/// clang warns where pages leave the scope of their owner. Pages of a raw block (`of_block`) are as
-/// good as the pointer that they were made of.
+/// `past_the_end`; so does one of a block of a vmalloc heap, which is asked whether it has the
+/// block. It must not outlive the owner, or heap, itself: pages of a temporary do not compile, and
+/// clang warns where what `pages()` or `page(i)` answers is returned from the owner's scope. (It is
+/// not told that `range[i]` depends on the range: it need not, and correct programs would be
+/// warned.) Assigned to what outlives the owner, or used when the owner has moved to another
+/// address, a page reads what is there now: nobody can say so. Pages of a raw block without its
+/// heap are as good as the pointer that they were made of.
 #pragma once
 
 #include <palloc/core/error.hpp>
@@ -33,12 +37,13 @@ namespace detail {
 /// @brief Where a block is, asked of its owner each time.
 struct page_source {
     const void* owner = nullptr; ///< null: `raw` it is
-    std::span<std::byte> (*block_of)(const void*) noexcept = nullptr;
+    std::span<std::byte> (*block_of)(const void* owner,
+                                     std::span<std::byte> raw) noexcept = nullptr;
     std::span<std::byte> raw = {};
     std::size_t page_bytes = 1;
 
     [[nodiscard]] std::span<std::byte> block() const noexcept {
-        return owner == nullptr ? raw : block_of(owner);
+        return owner == nullptr ? raw : block_of(owner, raw);
     }
     [[nodiscard]] std::size_t count() const noexcept {
         const std::size_t bytes = block().size();
@@ -169,7 +174,7 @@ class page_range : public std::ranges::view_base {
                                        std::size_t page_bytes) noexcept {
         return page_range({.owner = &owner,
                            .block_of =
-                               [](const void* it) noexcept {
+                               [](const void* it, std::span<std::byte>) noexcept {
                                    return static_cast<const Owner*>(it)->page_block();
                                },
                            .page_bytes = page_bytes});
@@ -183,6 +188,23 @@ class page_range : public std::ranges::view_base {
         if (reinterpret_cast<std::uintptr_t>(block.data()) % page_bytes != 0)
             return fail(errc::bad_alignment);
         return page_range({.raw = block, .page_bytes = page_bytes});
+    }
+
+    /// @brief The same of a heap's block, for which the heap, `heap.usable_bytes(block)`, is asked
+    /// at each call.
+    template <class Heap>
+    [[nodiscard]] static result<page_range> of_block(std::span<std::byte> block,
+                                                     std::size_t page_bytes,
+                                                     Heap& heap PALLOC_LIFETIME_BOUND) noexcept {
+        return of_block(block, page_bytes).map([&](page_range all) noexcept {
+            all.source_.owner = &heap;
+            all.source_.block_of = [](const void* it, std::span<std::byte> raw) noexcept {
+                auto& asked = *const_cast<Heap*>(static_cast<const Heap*>(it));
+                const std::uint64_t there = asked.usable_bytes(raw.data()).value_or(0);
+                return raw.first(std::min<std::uint64_t>(there, raw.size()));
+            };
+            return all;
+        });
     }
 
     [[nodiscard]] iterator begin() const noexcept { return iterator(source_, 0); }

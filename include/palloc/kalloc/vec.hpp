@@ -8,11 +8,13 @@
 ///
 /// Every call that allocates takes flags and answers a result; on failure the vector is as it was,
 /// and the element that was passed comes back. So it is when a copy or a constructor of `T` throws,
-/// but where only a throwing move is there. Elements that are trivially relocatable grow by the
-/// allocator's `realloc`, which over mapped pages does not touch them.
+/// but where only a throwing move is there, and in `insert_within_capacity`, `remove` and `retain`:
+/// if their assignments or the predicate throw, what the elements are then is not said, but that
+/// they are objects. Elements that are trivially relocatable grow by the allocator's `realloc`,
+/// which over mapped pages does not touch them.
 ///
-/// Capacity grows to max(2 capacity, what is needed), so 1, 2, 4, 8, … from nothing. There is room
-/// for any number of elements of size 0, in no memory; walk them by number.
+/// Capacity grows to max(2 capacity, what is needed). There is room for any number of elements of
+/// size 0, in no memory; walk them by number.
 /// Source: `Vec` of the Linux kernel's Rust crate.
 #pragma once
 
@@ -29,7 +31,7 @@
 #include <concepts>
 #include <cstddef>
 #include <functional>
-#include <initializer_list>
+#include <iterator>
 #include <memory>
 #include <new>
 #include <optional>
@@ -44,14 +46,6 @@ template <class T, allocator_handle A>
 class drained;
 template <class T, allocator_handle A>
 class vec_into_iter;
-
-/// @brief What a vector is made of, when it is taken apart.
-template <class T>
-struct raw_parts {
-    T* data;
-    std::size_t size;
-    std::size_t capacity;
-};
 
 template <class T, allocator_handle A>
 class vec {
@@ -101,9 +95,12 @@ class vec {
             return std::move(made);
         });
     }
-    [[nodiscard]] static result<vec> of(std::initializer_list<T> elements, alloc_flags flags,
-                                        A from = A()) {
-        return collect(elements, flags, from);
+    /// @brief `of({a, b, c}, flags)`; the elements are moved.
+    template <std::size_t Count>
+    [[nodiscard]] static result<vec> of(T (&&elements)[Count], alloc_flags flags, A from = A()) {
+        return collect(std::ranges::subrange(std::move_iterator(elements + 0),
+                                             std::move_iterator(elements + Count)),
+                       flags, from);
     }
     /// @brief A copy with room for just its elements.
     [[nodiscard]] result<vec> clone(alloc_flags flags) const
@@ -144,9 +141,8 @@ class vec {
     /// @pre  `i < size()`
     [[nodiscard]] T& operator[](std::size_t i) noexcept { return data()[i]; }
     [[nodiscard]] const T& operator[](std::size_t i) const noexcept { return data()[i]; }
-    [[nodiscard]] T* get(std::size_t i) noexcept {
-        return i < size_ ? data() + i : nullptr;
-    } ///< or null
+    /// @brief The i-th, or null.
+    [[nodiscard]] T* get(std::size_t i) noexcept { return i < size_ ? data() + i : nullptr; }
     /// @pre  not empty
     [[nodiscard]] T& front() noexcept { return data()[0]; }
     [[nodiscard]] T& back() noexcept { return data()[size_ - 1]; }
@@ -163,12 +159,18 @@ class vec {
     {
         return page_range::of(*this, store_.from().page_bytes());
     }
+    /// @brief The i-th of them; its calls answer `past_the_end` where there is none.
+    [[nodiscard]] borrowed_page page(std::size_t i) & PALLOC_LIFETIME_BOUND
+            requires page_allocator<A>
+    {
+        return pages()[i];
+    }
     page_range pages() &&
         requires page_allocator<A>
     = delete;
     [[nodiscard]] std::span<std::byte> page_block() const noexcept { return store_.bytes(); }
 
-    // ---------------------------------------------------------------- room
+    // ---------------------------------------------------------------- room, and what is put there
 
     /// @brief Makes room for `additional` more elements.
     /// @par Errors  `too_large`; the allocator's; unchanged
@@ -185,8 +187,6 @@ class vec {
             return {};
         return store_.set_capacity(size_, array_layout<T>::make_unchecked(wanted), flags);
     }
-
-    // ---------------------------------------------------------------- adding
 
     /// @brief Appends.
     /// @par Errors  `too_large`; the allocator's; the value comes back
@@ -223,10 +223,8 @@ class vec {
             return reject({errc::past_the_end}, std::move(value));
         if (size_ == capacity())
             return reject({errc::no_room}, std::move(value));
-        if (i == size_) {
-            append(std::move(value));
-            return {};
-        }
+        if (i == size_)
+            return push_within_capacity(std::move(value));
         append(std::move(back()));
         for (std::size_t at = size_ - 2; at != i; --at)
             data()[at] = std::move(data()[at - 1]);
@@ -268,14 +266,15 @@ class vec {
         return {};
     }
     /// @brief Appends the elements of a range, which are none of the vector's own.
-    /// @par Errors  `too_large`; the allocator's; of a range that can be read once, what was read
-    /// is lost
+    /// @par Errors  `too_large`; the allocator's; what was read of one pass without a size is lost
     template <std::ranges::input_range Range>
         requires std::constructible_from<T, std::ranges::range_reference_t<Range>>
     [[nodiscard]] result<void> extend(Range&& elements, alloc_flags flags) {
-        if constexpr (std::ranges::sized_range<Range>)
-            if (const auto room = reserve(std::ranges::size(elements), flags); !room)
-                return room;
+        std::size_t count = 0;
+        if constexpr (std::ranges::sized_range<Range> || std::ranges::forward_range<Range>)
+            count = static_cast<std::size_t>(std::ranges::distance(elements));
+        if (const auto room = reserve(count, flags); !room)
+            return room;
         shortening rollback{*this, size_};
         for (auto&& each : elements) {
             if (const auto room = reserve(1, flags); !room)

@@ -14,6 +14,7 @@
 /// | not aligned as is wished now   | the pages move                                             |
 /// | without `flags::may_block`     | only what needs no pages: else `out_of_memory`             |
 /// | a node                         | for the pages that are new; see `placement`                |
+/// | `flags::account`               | a new block is charged, and stays so, whole pages of it    |
 ///
 /// The heap is one pool over reserved address space, granule a page. Blocks that are freed are
 /// without access from then on.
@@ -66,17 +67,13 @@ class basic_vmalloc_heap {
         pool<order_granule, detail::clean_pages<Backing>, boundary<indexed>, best_fit, unprotected>;
 
     /// @brief Cannot fail: address space is taken by the first block.
-    /// @param options  `account_cap_bytes` and `reserve_bytes` are not used.
+    /// @param options  `reserve_bytes` is not used; `account_cap_bytes` is of blocks' pages.
     explicit basic_vmalloc_heap(const heap_options& options = {.step_bytes = default_step_bytes},
                                 Backing backing = Backing()) noexcept
         : options_(options), page_bytes_(backing.page_bytes()),
-          pages_(pool_options{.name = options.name,
-                              .growth = growth_policy::refill(options.step_bytes),
-                              .cap_bytes = options.cap_bytes,
-                              .on_misuse = options.on_misuse,
-                              .metadata = options.metadata},
-                 order_granule(static_cast<unsigned>(std::countr_zero(page_bytes_))),
-                 detail::clean_pages(std::move(backing), pages_may_be_used_)) {}
+          pages_(beneath(options), granule(), detail::clean_pages(backing, pages_may_be_used_)),
+          charged_pages_(beneath(options), granule(),
+                         detail::clean_pages(std::move(backing), pages_may_be_used_)) {}
     basic_vmalloc_heap(const basic_vmalloc_heap&) = delete;
     basic_vmalloc_heap& operator=(const basic_vmalloc_heap&) = delete;
 
@@ -90,7 +87,7 @@ class basic_vmalloc_heap {
                                                        const layout& old_layout, alloc_flags flags,
                                                        numa_node node) noexcept {
         const bool is_new = old_layout.bytes == 0 || old == nullptr;
-        if (wanted.bytes == 0) {
+        if (wanted.bytes == 0 && wanted.valid()) {
             if (!is_new)
                 give_back(old, old_layout);
             return std::span<std::byte>(dangling(wanted.alignment), 0);
@@ -106,34 +103,83 @@ class basic_vmalloc_heap {
         return block;
     }
 
-    /// @brief Whether the heap has the address. A lock, and O(1).
+    /// @brief Whether the heap has the address. A lock, or two where something is charged, and
+    /// O(1).
     [[nodiscard]] bool owns(const std::byte* place) noexcept {
-        return pages_.owns(reinterpret_cast<address>(place));
+        return pages_.owns(reinterpret_cast<address>(place)) || is_charged(place);
     }
     /// @brief Bytes that a block may use: those of its pages.
     /// @par Errors  `not_ours`; `not_a_block`; `double_free`
     [[nodiscard]] result<std::uint64_t> usable_bytes(const std::byte* block) noexcept {
-        return pages_.with(
+        return pool_of(block).with(
             [&](pages_pool& all) { return all.usable_bytes_at(reinterpret_cast<address>(block)); });
     }
-    /// @brief The pages of a block, one by one; good as long as the block is.
+    /// @brief The pages of a block, one by one. Each call asks the heap whether the block is there:
+    /// where it is not, or is shorter now, a page answers `past_the_end`.
     /// @par Errors  `bad_alignment` where no block can begin
-    [[nodiscard]] result<page_range> pages(std::span<std::byte> block) const noexcept {
-        return page_range::of_block(block, page_bytes_);
+    [[nodiscard]] result<page_range> pages(std::span<std::byte> block) noexcept {
+        return page_range::of_block(block, page_bytes_, *this);
+    }
+    /// @brief The page of a block that an address lies in.
+    /// @par Errors  `not_ours`; `not_a_block` where nothing is allocated
+    /// @par Complexity  a lock; O(pages of the block / 64)
+    [[nodiscard]] result<borrowed_page> to_page(const std::byte* place) noexcept {
+        const auto at = reinterpret_cast<address>(place);
+        const auto block =
+            pool_of(place).with([&](pages_pool& all) { return all.block_around(at); });
+        if (!block)
+            return tl::unexpected(block.error());
+        return pages(span_of(block->base, block->bytes)).map([&](page_range all) noexcept {
+            return all[static_cast<std::size_t>((at - block->base) / page_bytes_)];
+        });
     }
 
     /// @brief Requests that failed, those with `flags::no_warn` too.
     [[nodiscard]] std::uint64_t failures() const noexcept { return failures_.load(); }
     /// @brief Bytes of blocks.
     [[nodiscard]] std::uint64_t used_bytes() noexcept {
-        return pages_.with([](pages_pool& all) { return all.used_bytes(); });
+        return pages_.with([](pages_pool& all) { return all.used_bytes(); }) + account_bytes();
     }
+    /// @brief Bytes of blocks that were allocated with `flags::account`.
+    [[nodiscard]] std::uint64_t account_bytes() const noexcept { return account_bytes_.load(); }
     /// @brief How wishes for a node were met so far.
     [[nodiscard]] const node_placement& placement() const noexcept { return placement_; }
 
     static constexpr std::uint64_t default_step_bytes = std::uint64_t{1} << 36;
 
   private:
+    [[nodiscard]] static pool_options beneath(const heap_options& options) noexcept {
+        return {.name = options.name,
+                .growth = growth_policy::refill(options.step_bytes),
+                .cap_bytes = options.cap_bytes,
+                .on_misuse = options.on_misuse,
+                .metadata = options.metadata};
+    }
+    [[nodiscard]] order_granule granule() const noexcept {
+        return order_granule(static_cast<unsigned>(std::countr_zero(page_bytes_)));
+    }
+
+    // Who has a charged block knows that the account is not empty: the others need not look.
+    [[nodiscard]] bool is_charged(const std::byte* place) noexcept {
+        return account_bytes_.load(std::memory_order_relaxed) != 0 &&
+               charged_pages_.owns(reinterpret_cast<address>(place));
+    }
+    [[nodiscard]] locked<pages_pool>& pool_of(const std::byte* block) noexcept {
+        return is_charged(block) ? charged_pages_ : pages_;
+    }
+    [[nodiscard]] bool charge(std::uint64_t bytes) noexcept {
+        std::uint64_t before = account_bytes_.load(std::memory_order_relaxed);
+        do {
+            if (bytes > options_.account_cap_bytes || before > options_.account_cap_bytes - bytes)
+                return false;
+        } while (!account_bytes_.compare_exchange_weak(before, before + bytes,
+                                                       std::memory_order_relaxed));
+        return true;
+    }
+    void discharge(std::uint64_t bytes) noexcept {
+        account_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+    }
+
     [[nodiscard]] std::uint64_t whole_pages(std::uint64_t bytes) const noexcept {
         return align_up<std::uint64_t>(bytes, page_bytes_);
     }
@@ -156,9 +202,16 @@ class basic_vmalloc_heap {
             return fail(wrong);
         if (!flags.contains(flags::may_block))
             return fail(errc::out_of_memory);
-        const auto got = pages_.allocate(wanted.bytes, place_of(wanted));
-        if (!got)
+        const bool charged = flags.contains(flags::account);
+        if (charged && !charge(whole_pages(wanted.bytes)))
+            return fail(errc::over_limit);
+        const auto got =
+            (charged ? charged_pages_ : pages_).allocate(wanted.bytes, place_of(wanted));
+        if (!got) {
+            if (charged)
+                discharge(whole_pages(wanted.bytes));
             return tl::unexpected(got.error());
+        }
         if (node != no_node)
             placement_.place({*got, whole_pages(wanted.bytes)}, node);
         clean({*got, whole_pages(wanted.bytes)});
@@ -177,16 +230,25 @@ class basic_vmalloc_heap {
         const bool may_change = flags.contains(flags::may_block);
         if (!may_change && (after > before || !lies_well))
             return fail(errc::out_of_memory);
-        const auto now = pages_.with([&](pages_pool& all) -> result<address> {
-            if (lies_well) {
-                const auto stays = all.resize(there, old_layout.bytes, wanted.bytes);
-                if (stays || stays.error().code != errc::no_room)
-                    return stays.map([&]() noexcept { return there; });
-            }
-            return all.relocate(there, old_layout.bytes, wanted.bytes, place_of(wanted));
-        });
-        if (!now)
+        const bool charged = is_charged(old);
+        if (charged && after > before && !charge(after - before))
+            return fail(errc::over_limit);
+        const auto now =
+            (charged ? charged_pages_ : pages_).with([&](pages_pool& all) -> result<address> {
+                if (lies_well) {
+                    const auto stays = all.resize(there, old_layout.bytes, wanted.bytes);
+                    if (stays || stays.error().code != errc::no_room)
+                        return stays.map([&]() noexcept { return there; });
+                }
+                return all.relocate(there, old_layout.bytes, wanted.bytes, place_of(wanted));
+            });
+        if (!now) {
+            if (charged && after > before)
+                discharge(after - before);
             return tl::unexpected(now.error());
+        }
+        if (charged && after < before)
+            discharge(before - after);
         if (node != no_node && after > before)
             placement_.place({*now + before, after - before}, node);
         if (after > before)
@@ -208,6 +270,11 @@ class basic_vmalloc_heap {
     void give_back(std::byte* block, const layout& of) noexcept {
         if (placement_.is_used()) // the pages' next block has no wish
             placement_.forget({reinterpret_cast<address>(block), whole_pages(of.bytes)});
+        if (is_charged(block)) {
+            if (charged_pages_.deallocate(reinterpret_cast<address>(block), of.bytes))
+                discharge(whole_pages(of.bytes));
+            return;
+        }
         (void)pages_.deallocate(reinterpret_cast<address>(block), of.bytes);
     }
     [[nodiscard]] static std::span<std::byte> span_of(address block, std::uint64_t bytes) noexcept {
@@ -218,6 +285,8 @@ class basic_vmalloc_heap {
     std::uint64_t page_bytes_;
     std::atomic<bool> pages_may_be_used_{false};
     locked<pages_pool> pages_;
+    locked<pages_pool> charged_pages_; ///< for `flags::account`
+    std::atomic<std::uint64_t> account_bytes_{0};
     node_placement placement_;
     std::atomic<std::uint64_t> failures_{0};
 };
@@ -230,12 +299,19 @@ class vmalloc {
   public:
     static constexpr std::size_t min_align = vmalloc_heap::min_align;
 
-    /// @brief The heap.
-    [[nodiscard]] static vmalloc_heap& heap() noexcept {
-        alignas(vmalloc_heap) static std::byte storage[sizeof(vmalloc_heap)];
-        static vmalloc_heap& it = *::new (static_cast<void*>(storage)) vmalloc_heap(
-            {.name = "vmalloc", .step_bytes = vmalloc_heap::default_step_bytes});
-        return it;
+    /// @brief The heap; made by the first call, with `default_options` unless it was configured.
+    [[nodiscard]] static vmalloc_heap& heap() noexcept { return made(nullptr); }
+
+    [[nodiscard]] static heap_options default_options() noexcept {
+        return {.name = "vmalloc", .step_bytes = vmalloc_heap::default_step_bytes};
+    }
+    /// @brief Makes the heap with options of the program's own: for `main`, before anything
+    /// allocates here. What they refer to must never end.
+    /// @par Errors  `outstanding` where the heap is there already, and stays as it is
+    [[nodiscard]] static result<void> configure(const heap_options& options) noexcept {
+        const heap_options* wanted = &options;
+        (void)made(&wanted);
+        return wanted == nullptr ? result<void>() : fail(errc::outstanding);
     }
 
     [[nodiscard]] static result<std::span<std::byte>> realloc(std::byte* old, const layout& wanted,
@@ -246,7 +322,20 @@ class vmalloc {
     }
     [[nodiscard]] static bool owns(const std::byte* place) noexcept { return heap().owns(place); }
     [[nodiscard]] static std::size_t page_bytes() noexcept { return heap().page_bytes(); }
+    /// @brief See `basic_vmalloc_heap::to_page`.
+    [[nodiscard]] static result<borrowed_page> to_page(const std::byte* place) noexcept {
+        return heap().to_page(place);
+    }
     friend bool operator==(vmalloc, vmalloc) = default;
+
+  private:
+    /// @param options  null, or those of a heap that is not there yet, set to null when it is made.
+    [[nodiscard]] static vmalloc_heap& made(const heap_options** options) noexcept {
+        alignas(vmalloc_heap) static std::byte storage[sizeof(vmalloc_heap)];
+        static vmalloc_heap& it = *::new (static_cast<void*>(storage)) vmalloc_heap(
+            options == nullptr ? default_options() : *std::exchange(*options, nullptr));
+        return it;
+    }
 };
 
 static_assert(page_allocator<vmalloc> && allocator_handle<vmalloc>);
