@@ -74,8 +74,9 @@ bar never_fails(std::string text, std::size_t block_granules) {
 } // namespace
 
 question ask_two_blocks() {
-    return {{coming_and_going(1), coming_and_going(100)},
+    return {{coming_and_going(1), coming_and_going(32), coming_and_going(100)},
             {never_fails("two blocks within one word, two threads, 10^7 attempts", 1),
+             never_fails("two blocks of half a word each, two threads, 10^7 attempts", 32),
              never_fails("two blocks of 100 granules, two threads, 10^7 attempts", 100)}};
 }
 

@@ -32,11 +32,17 @@ struct series {
     std::string error;
     std::chrono::nanoseconds spent{0};
 
-    [[nodiscard]] bool may_repeat(const campaign_options& options) const {
+    [[nodiscard]] bool may_repeat(const campaign_options& options, bool decisive) const {
         const auto count = static_cast<std::int64_t>(gross_ns.size());
         if (!error.empty() || count == options.repetitions)
             return false;
-        return count == 0 || (last.outcome.complete && spent + spent / count <= options.cell_time);
+        if (count == 0)
+            return true;
+        if (!last.outcome.complete || clock::now() >= options.end)
+            return false;
+        if (decisive && count < options.least_repetitions)
+            return true;
+        return spent + spent / count <= (decisive ? options.decisive_cell_time : options.cell_time);
     }
 
     template <class Measure>
@@ -83,10 +89,6 @@ cell result_of(const series& measured, const trace& program, double harness_ns) 
     return result;
 }
 
-bool needs_one_thread(const trace& program, const composition& pool) {
-    return program.threads() > 1 && !pool.is_concurrent;
-}
-
 /// The first replay of a composition is preceded by an audit.
 tl::expected<measurement, std::string> audited_if(bool first, series& of, const trace& program,
                                                   const composition& pool,
@@ -116,6 +118,7 @@ void look_closer(trace_report& report, const trace& program, const campaign_opti
     const measuring_options how{options.replay_limit, options.limit_bytes, false};
     const std::vector<cell*> best = worth_a_closer_look(report, options.baseline);
     for (cell& each : report.cells) {
+        const bool late = clock::now() >= options.end;
         const bool is_best = std::find(best.begin(), best.end(), &each) != best.end();
         const auto wanted = [&](detail what) {
             return each.measured() &&
@@ -129,18 +132,22 @@ void look_closer(trace_report& report, const trace& program, const campaign_opti
             each.not_seen.push_back(std::string(look) + ": " + why);
         };
         if (wanted(options.latency)) {
-            if (const auto got = measure_latency(program, *each.pool, how))
+            if (late)
+                failed("latency", "no time was left");
+            else if (const auto got = measure_latency(program, *each.pool, how))
                 each.latency = *got;
             else
                 failed("latency", got.error());
         }
         if (wanted(options.inspection)) {
-            if (const auto got = inspect(program, *each.pool, how))
+            if (late)
+                failed("memory over the run", "no time was left");
+            else if (const auto got = inspect(program, *each.pool, how))
                 each.inspected = std::make_shared<inspection>(*got);
             else
                 failed("memory over the run", got.error());
         }
-        if (options.perf && each.measured()) {
+        if (options.perf && each.measured() && !late) {
             measuring_options counted = how;
             counted.perf = true;
             const auto got = measure(program, *each.pool, counted);
@@ -159,6 +166,23 @@ void look_closer(trace_report& report, const trace& program, const campaign_opti
 
 } // namespace
 
+bool is_runnable(const composition& pool, std::size_t threads) noexcept {
+    return threads <= 1 || pool.is_concurrent;
+}
+
+bool is_decisive(const composition& pool, std::string_view baseline) noexcept {
+    return pool.role != standing::pool || pool.name == baseline;
+}
+
+double time_parts(std::span<const composition* const> pools, std::size_t threads,
+                  std::string_view baseline) noexcept {
+    double parts = 0;
+    for (const composition* each : pools)
+        if (is_runnable(*each, threads))
+            parts += is_decisive(*each, baseline) ? decisive_weight : 1;
+    return parts;
+}
+
 std::vector<cell*> worth_a_closer_look(trace_report& report, std::string_view baseline) {
     constexpr std::size_t fastest_ones = 5;
     std::vector<cell*> chosen;
@@ -168,8 +192,7 @@ std::vector<cell*> worth_a_closer_look(trace_report& report, std::string_view ba
             continue;
         if (leanest == nullptr || each.peak_bytes < leanest->peak_bytes)
             leanest = &each;
-        if (chosen.size() < fastest_ones || each.pool->role != standing::pool ||
-            each.pool->name == baseline)
+        if (chosen.size() < fastest_ones || is_decisive(*each.pool, baseline))
             chosen.push_back(&each);
     }
     if (leanest != nullptr && std::find(chosen.begin(), chosen.end(), leanest) == chosen.end())
@@ -189,17 +212,28 @@ trace_report measure_all(const trace& program, std::span<const composition* cons
                               options.stop(static_cast<double>(done) / static_cast<double>(all)));
         return !stopped;
     };
-    const measuring_options how{options.replay_limit, options.limit_bytes, false};
+    const auto how = [&](bool decisive) {
+        return measuring_options{decisive ? options.decisive_replay_limit : options.replay_limit,
+                                 options.limit_bytes, false};
+    };
     for (int round = 0; round != options.repetitions; ++round) {
-        if (harness.may_repeat(options))
-            harness.add(program, [&] { return measure_harness(program, options.replay_limit); });
+        if (harness.may_repeat(options, true)) // which is subtracted from all
+            harness.add(program,
+                        [&] { return measure_harness(program, options.decisive_replay_limit); });
         if (!harness.error.empty())
             throw std::runtime_error(program.name + ": the harness: " + harness.error);
-        for (std::size_t i = 0; i != pools.size() && may_go_on(); ++i, ++done)
-            if (!needs_one_thread(program, *pools[i]) && measured[i].may_repeat(options))
-                measured[i].add(program, [&] {
-                    return audited_if(round == 0, measured[i], program, *pools[i], how);
-                });
+        for (const bool decisive : {true, false})
+            for (std::size_t i = 0; i != pools.size() && may_go_on(); ++i) {
+                if (is_decisive(*pools[i], options.baseline) != decisive)
+                    continue;
+                ++done;
+                if (is_runnable(*pools[i], program.threads()) &&
+                    measured[i].may_repeat(options, decisive))
+                    measured[i].add(program, [&] {
+                        return audited_if(round == 0, measured[i], program, *pools[i],
+                                          how(decisive));
+                    });
+            }
     }
 
     trace_report report{program.name,
@@ -215,7 +249,7 @@ trace_report measure_all(const trace& program, std::span<const composition* cons
         cell result;
         if (measured[i].gross_ns.empty() && measured[i].error.empty() && stopped)
             result.skipped = "stopped before";
-        else if (needs_one_thread(program, *pools[i]))
+        else if (!is_runnable(*pools[i], program.threads()))
             result.skipped = "needs one thread";
         else
             result = result_of(measured[i], program, report.harness_ns);

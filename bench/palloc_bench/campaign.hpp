@@ -26,6 +26,13 @@ struct campaign_options {
     std::chrono::nanoseconds replay_limit = std::chrono::seconds(2); ///< a longer replay is cut
     /// A cell is replayed once, and again while that is likely to stay within this time.
     std::chrono::nanoseconds cell_time = std::chrono::hours(24);
+    /// The same for a cell that a conclusion rests on: a preset, a baseline. Where its first replay
+    /// was whole it gets `least_repetitions`, whatever they take.
+    std::chrono::nanoseconds decisive_replay_limit = replay_limit;
+    std::chrono::nanoseconds decisive_cell_time = cell_time;
+    int least_repetitions = 1;
+    /// Nothing is repeated, and nothing looked into, that would begin later.
+    std::chrono::steady_clock::time_point end = std::chrono::steady_clock::time_point::max();
     std::uint64_t limit_bytes = 0; ///< not 0: all the memory that a composition gets
     bool perf = false;
     /// Of which cells the latency is taken, and which are looked into.
@@ -81,12 +88,27 @@ struct trace_report {
     bool stopped = false;    ///< before all replays were done
 };
 
+/// @brief Whether `pool` can replay a trace of so many threads.
+[[nodiscard]] bool is_runnable(const composition& pool, std::size_t threads) noexcept;
+
+/// @brief Whether what is concluded rests on its figure: presets and baselines.
+[[nodiscard]] bool is_decisive(const composition& pool, std::string_view baseline) noexcept;
+
+/// @brief So many times the time of another cell one gets that decides.
+inline constexpr double decisive_weight = 5;
+
+/// @brief How many parts of the time a trace of so many threads gets: one for each composition that
+/// can replay it, `decisive_weight` for those that decide.
+[[nodiscard]] double time_parts(std::span<const composition* const> pools, std::size_t threads,
+                                std::string_view baseline) noexcept;
+
 /// @brief The cells that a report shows in detail: the fastest, the leanest, presets, baselines.
 [[nodiscard]] std::vector<cell*> worth_a_closer_look(trace_report& report,
                                                      std::string_view baseline);
 
 /// @brief Measures every composition on `program`, round by round, so that a noisy minute of the
-///   machine falls on all of them alike. What was cut or failed is not repeated.
+///   machine falls on all of them alike; those that decide go first. What was cut or failed is not
+///   repeated.
 /// @par Errors  throws `std::runtime_error` where the harness itself cannot be measured
 [[nodiscard]] trace_report measure_all(const trace& program,
                                        std::span<const composition* const> pools,

@@ -66,10 +66,13 @@ namespace palloc::bench {
         PALLOC_BENCH_POOL("first_fit-indexed-mmap-granule_64", pool<static_granule<64>, mmap_backing, indexed, first_fit, unprotected>),
         PALLOC_BENCH_POOL("best_fit-indexed-mmap-granule_64", pool<static_granule<64>, mmap_backing, indexed, best_fit, unprotected>),
         PALLOC_BENCH_POOL("first_fit-indexed-mmap-statistics", pool<static_granule<16>, mmap_backing, indexed, first_fit, unprotected, statistics>),
+        PALLOC_BENCH_POOL("first_fit-indexed-hugepage", pool<static_granule<16>, hugepage, indexed, first_fit, unprotected>),
+        PALLOC_BENCH_POOL("first_fit-indexed-memfd", pool<static_granule<16>, memfd, indexed, first_fit, unprotected>),
 
         // Pools made of pools.
         PALLOC_BENCH_POOL("locked-first_fit-indexed-mmap", locked<pool<static_granule<16>, mmap_backing, indexed, first_fit, unprotected>>),
         PALLOC_BENCH_POOL("size_classes-best_fit-indexed-mmap", size_classes<pool<static_granule<256>, mmap_backing, indexed, best_fit, unprotected>>),
+        PALLOC_BENCH_POOL("size_classes-best_fit-indexed-reserve", size_classes<pool<static_granule<4096>, reserve, indexed, best_fit, unprotected>>),
         PALLOC_BENCH_PRESET(general_purpose),
         PALLOC_BENCH_PRESET(general_purpose_shared),
 

@@ -22,10 +22,13 @@ namespace {
 
 /// What the default run may take of its three minutes, however many cells there are.
 constexpr double whole_run_seconds = 120;
+/// Where a slow machine has taken longer: nothing is repeated from here on.
+constexpr double last_repetition_seconds = 145;
 constexpr double longest_replay_seconds = 2;
 constexpr double shortest_replay_seconds = 0.1;
 constexpr double full_replay_seconds = 20;
 constexpr int repetitions = 7;
+constexpr int least_repetitions = 3; // of presets and baselines, so that a median decides
 constexpr int full_repetitions = 15;
 
 struct replay_arguments {
@@ -49,10 +52,20 @@ std::chrono::nanoseconds nanoseconds(double seconds) {
     return std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9));
 }
 
-/// How to measure each of `cells_left` cells. Where the whole run is to end in time, each has an
-/// equal part of what is left of it; few need more, so a replay may take twice as much.
-campaign_options options_of(const replay_arguments& given, double seconds_used,
-                            std::size_t cells_left) {
+/// How many threads the file's replay will have, as far as it can be read twice.
+std::size_t threads_to_come(const std::filesystem::path& file, const replay_arguments& given) {
+    if (given.threads)
+        return *given.threads;
+    std::error_code unknown;
+    if (!std::filesystem::is_regular_file(file, unknown))
+        return 1;
+    return static_cast<std::size_t>(read_trace_header(file).threads);
+}
+
+/// How to measure each cell. Where the whole run is to end in time, each has one of `parts_left`
+/// parts of what is left of it, or several where it decides; few need more, so a replay may take
+/// twice as much.
+campaign_options options_of(const replay_arguments& given, double seconds_used, double parts_left) {
     campaign_options options;
     using detail = campaign_options::detail;
     options.limit_bytes = given.limit_bytes;
@@ -65,11 +78,16 @@ campaign_options options_of(const replay_arguments& given, double seconds_used,
     options.repetitions = given.repetitions.value_or(given.full ? full_repetitions : repetitions);
     if (given.full || given.replay_seconds) {
         options.replay_limit = nanoseconds(given.replay_seconds.value_or(full_replay_seconds));
+        options.decisive_replay_limit = options.replay_limit;
         return options;
     }
-    const double part =
-        std::max(whole_run_seconds - seconds_used, 0.0) / static_cast<double>(cells_left);
+    const double part = std::max(whole_run_seconds - seconds_used, 0.0) / std::max(parts_left, 1.0);
     options.cell_time = nanoseconds(part);
+    options.decisive_cell_time = nanoseconds(decisive_weight * part);
+    options.decisive_replay_limit = nanoseconds(longest_replay_seconds);
+    options.least_repetitions = least_repetitions;
+    options.end = std::chrono::steady_clock::now() +
+                  nanoseconds(std::max(last_repetition_seconds - seconds_used, 0.0));
     options.replay_limit =
         nanoseconds(std::clamp(2 * part, shortest_replay_seconds, longest_replay_seconds));
     return options;
@@ -136,11 +154,17 @@ void replay(const replay_arguments& given, int& status) {
     };
     std::vector<trace_report> reports;
     progress shown(given.quiet);
+    double parts_left = 0;
+    std::vector<double> parts;
+    for (const auto& file : files) {
+        parts.push_back(time_parts(pools, threads_to_come(file, given), given.baseline));
+        parts_left += parts.back();
+    }
     for (const auto& file : files) {
         if (progress::interrupted())
             break;
-        auto options =
-            options_of(given, seconds_used(), (files.size() - reports.size()) * pools.size());
+        auto options = options_of(given, seconds_used(), parts_left);
+        parts_left -= parts[reports.size()];
         options.stop = [&](double share) {
             return shown.show(trace_name(file), (static_cast<double>(reports.size()) + share) /
                                                     static_cast<double>(files.size()));

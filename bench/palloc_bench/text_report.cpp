@@ -168,10 +168,13 @@ std::string conclusion_of(std::span<const trace_report> reports) {
     for (const contest& each : all)
         fmt::format_to(out,
                        "  {}, {} traces, against {}: faster on {} of {}, no more memory on {} of "
-                       "{}: {}\n",
+                       "{}: {} ({})\n",
                        each.preset, each.threaded ? "multi-threaded" : "single-threaded",
                        each.baseline, each.faster, each.traces, each.no_larger, each.traces,
-                       each.won() ? "ahead" : "NOT ahead");
+                       each.won() ? "ahead" : "NOT ahead",
+                       each.replays < 2
+                           ? "some of it by a single replay"
+                           : fmt::format("medians of {} replays or more", each.replays));
     return text;
 }
 

@@ -137,6 +137,8 @@ std::vector<contest> contests(std::span<const trace_report> reports) {
             if (each.pool->role != standing::preset || each.pool->is_concurrent != threaded)
                 continue;
             contest& entry = contest_of(all, each.pool->name, threaded);
+            const std::size_t replays = std::min(each.samples.size(), baseline->samples.size());
+            entry.replays = entry.traces == 0 ? replays : std::min(entry.replays, replays);
             ++entry.traces;
             entry.faster += each.comparable() && each.net_ns.median < baseline->net_ns.median;
             entry.no_larger += each.comparable() && each.peak_bytes <= baseline->peak_bytes;

@@ -46,6 +46,7 @@ struct contest {
     std::size_t traces = 0; ///< with that many threads, on which both were replayed
     std::size_t faster = 0;
     std::size_t no_larger = 0; ///< no more peak memory
+    std::size_t replays = 0;   ///< behind each of the figures compared, at least
 
     /// @brief Faster on every trace, with no more memory on at least half of them.
     [[nodiscard]] bool won() const noexcept {

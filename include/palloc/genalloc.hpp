@@ -142,7 +142,8 @@ class basic_genalloc {
 
     /// @brief A block with its physical address, within what the device can reach. Chunks without a
     /// physical address do not serve.
-    /// @par Errors  those of `alloc`; `bad_argument`: the boundary is no power of two
+    /// @par Errors  those of `alloc` with the same algorithm; `bad_argument`: the boundary is no
+    ///   power of two
     /// @par Complexity  that of `alloc`, and with a boundary as much for each stretch between two
     /// that has room but none that the algorithm likes
     [[nodiscard]] result<dma_block> dma_alloc(std::uint64_t bytes,
@@ -258,11 +259,18 @@ class basic_genalloc {
         if (behaviour_ == quirks::kernel) {
             if (bytes != 0 && kernel_count(bytes) == 0) [[unlikely]]
                 return place_no_granules(bytes, algorithm);
-        } else if constexpr (requires { algorithm.alignment(); }) {
-            if (!is_power_of_two(algorithm.alignment()))
-                return fail(errc::bad_alignment);
+        } else if (!has_alignment(algorithm)) {
+            return fail(errc::bad_alignment);
         }
         return pool_.allocate_with(request{.bytes = bytes}, algorithm);
+    }
+
+    template <class Algorithm>
+    [[nodiscard]] static bool has_alignment([[maybe_unused]] const Algorithm& algorithm) noexcept {
+        if constexpr (requires { algorithm.alignment(); })
+            return is_power_of_two(algorithm.alignment());
+        else
+            return true;
     }
 
     template <class Algorithm>
@@ -274,6 +282,8 @@ class basic_genalloc {
             return place(bytes, algorithm).and_then([this](address block) {
                 return with_physical(block);
             });
+        if (behaviour_ == quirks::repaired && !has_alignment(algorithm))
+            return fail(errc::bad_alignment);
         if (limits.boundary != 0 && !is_power_of_two(limits.boundary))
             return fail(errc::bad_argument);
         using asked =

@@ -21,8 +21,7 @@
 #include <palloc/core/layout.hpp>
 #include <palloc/core/placement.hpp>
 #include <palloc/core/range.hpp>
-#include <palloc/detail/alignment.hpp>
-#include <palloc/detail/pool_returns.hpp>
+#include <palloc/detail/pool_requests.hpp>
 #include <palloc/pool_options.hpp>
 
 #include <concepts>
@@ -50,22 +49,14 @@ template <granularity Granule, backing_provider Backing, chunk_bitmap Bitmap,
              shared_bitmap_needs_protection_without_area_state<Bitmap, Protection> &&
              shared_bitmap_needs_backing_that_commits_concurrently<Bitmap, Backing> &&
              (shared_bitmap_needs_concurrent_observer<Bitmap, Observers> && ...)
-class pool : public detail::pool_returns<Granule, Backing, Bitmap, Protection, Observers...> {
-    using base = detail::pool_returns<Granule, Backing, Bitmap, Protection, Observers...>;
+class pool : public detail::pool_requests<Granule, Backing, Bitmap, Protection, Observers...> {
+    using base = detail::pool_requests<Granule, Backing, Bitmap, Protection, Observers...>;
 
   public:
     using base::is_concurrent;
     using typename base::attributes;
     using typename base::chunk;
-
-    /// @brief What is asked for.
-    struct request {
-        std::uint64_t bytes = 0;
-        std::uint64_t alignment = 1; ///< of the address; a power of two
-        range within = anywhere;     ///< the block lies wholly inside
-        bool may_map = true;         ///< may the pool grow for it? Say false in a signal handler.
-        [[no_unique_address]] attributes wished{};
-    };
+    using typename base::request;
 
     /// @brief An empty pool; cannot fail, as there is no chunk yet.
     /// @param observers  all of them or, where each has a default, none.
@@ -151,56 +142,32 @@ class pool : public detail::pool_returns<Granule, Backing, Bitmap, Protection, O
         return moved.map([&]() noexcept { return *fresh; });
     }
 
-    /// @brief Why the request would fail now, and by how much. As costly as a failing `allocate`.
+    /// @brief Why `allocate` would refuse the request now, and by how much. What the system or a
+    /// chunk that is not mapped yet will be like is not foreseen; a concurrent pool may change
+    /// meanwhile.
+    /// @par Complexity  a failing `allocate`, as often as the length in granules can be halved
     [[nodiscard]] explanation explain(const request& wanted) const noexcept {
-        explanation e{.free_bytes = this->free_bytes(),
-                      .largest_run_bytes = this->largest_free_run_bytes(),
-                      .cap_left_bytes = this->cap_left_bytes()};
-        if (!is_valid(wanted)) {
-            e.why = wanted.bytes == 0 ? errc::zero_size : errc::bad_alignment;
-            return e;
-        }
-        const std::size_t count = granule_.count(wanted.bytes);
-        e.needed_bytes = this->usable_bytes(wanted.bytes);
-        bool possible = false;
-        this->for_each_chunk([&](const chunk& c) {
-            placement q;
-            possible = possible || (ask(c, wanted, count, q) && c.map.find_fit(q));
-        });
-        const bool may_grow =
-            backing_can_map<Backing> && wanted.may_map && options_.growth.step_bytes != 0;
-        const bool overflows = granule_.offset(count) < wanted.bytes;
-        if (possible || (may_grow && !overflows && e.needed_bytes <= e.cap_left_bytes))
-            return e;
-        e.why = !may_grow ? why_no_room(wanted) : overflows ? errc::too_large : errc::over_limit;
-        if (e.why == errc::is_protected)
-            return e;
-        e.cause = shortage_of(e.needed_bytes);
-        const std::uint64_t there = may_grow                           ? e.cap_left_bytes
-                                    : e.cause == event::shortage::full ? e.free_bytes
-                                                                       : e.largest_run_bytes;
-        e.missing_bytes = e.needed_bytes > there ? e.needed_bytes - there : 0;
-        return e;
+        return this->explain_by(algorithm_, wanted);
     }
 
     [[nodiscard]] Algorithm& algorithm() noexcept { return algorithm_; }
 
   private:
+    using base::ask;
     using base::backing_;
     using base::bytes_of;
     using base::granule_;
+    using base::is_valid;
     using base::map_chunk;
     using base::notify;
     using base::options_;
     using base::protection_;
     using base::report;
+    using base::shortage_of;
     using base::table_;
+    using base::why_no_room;
 
     static constexpr int attempts_under_change = 64;
-
-    [[nodiscard]] static bool is_valid(const request& wanted) noexcept {
-        return wanted.bytes != 0 && is_power_of_two(wanted.alignment);
-    }
 
     template <class Other>
     [[nodiscard]] [[gnu::always_inline]] std::optional<address>
@@ -210,20 +177,6 @@ class pool : public detail::pool_returns<Granule, Backing, Bitmap, Protection, O
             if (auto&& position = take(*c, wanted, count, algorithm, why)) [[likely]]
                 return deliver(*c, *position, count, wanted);
         return std::nullopt;
-    }
-
-    /// Whether the chunk may hold the request at all; `q` is then what its bitmap is asked.
-    [[nodiscard]] [[gnu::always_inline]] bool ask(const chunk& c, const request& wanted,
-                                                  std::size_t count, placement& q) const noexcept {
-        if (!protection_.admits(c.state, wanted.wished))
-            return false;
-        q.count = count;
-        q.limit = c.map.size();
-        q.base = c.where.base;
-        q.granule_bytes = granule_.bytes();
-        if (wanted.alignment > c.natural_alignment && !detail::align(q, wanted.alignment))
-            return false;
-        return wanted.within == anywhere || detail::restrict_to(q, wanted.within, granule_);
     }
 
     /// Claims a place in one chunk; sets `why` where it is not room that is lacking.
@@ -374,18 +327,6 @@ class pool : public detail::pool_returns<Granule, Backing, Bitmap, Protection, O
                     .alignment = wanted.alignment});
         }
         return tl::unexpected(why);
-    }
-
-    [[nodiscard]] event::shortage shortage_of(std::uint64_t bytes) const noexcept {
-        return this->free_bytes() < bytes ? event::shortage::full : event::shortage::fragmented;
-    }
-
-    [[nodiscard]] errc why_no_room(const request& wanted) const noexcept {
-        bool any_admits = table_.size() == 0;
-        this->for_each_chunk([&](const chunk& c) {
-            any_admits = any_admits || protection_.admits(c.state, wanted.wished);
-        });
-        return any_admits ? errc::out_of_memory : errc::is_protected;
     }
 
     [[no_unique_address]] Algorithm algorithm_;

@@ -85,7 +85,7 @@ struct explanation {
     std::uint64_t needed_bytes = 0;      ///< in whole granules
     std::uint64_t free_bytes = 0;        ///< in granules, over all chunks
     std::uint64_t largest_run_bytes = 0; ///< the longest free run, whatever its alignment
-    std::uint64_t cap_left_bytes = 0;    ///< what the cap lets the pool still map
+    std::uint64_t cap_left_bytes = 0;    ///< what the caps of pool and backing let it still map
     std::uint64_t missing_bytes = 0;     ///< by how much the request was too large
 
     /// @brief Whether the request would succeed.

@@ -143,6 +143,7 @@ BOOST_AUTO_TEST_CASE(benchmarks_run_and_count_what_their_bars_read) {
                                       "shared/same_word_cas/2_threads",
                                       "processes/spread/0%/2_processes",
                                       "two_blocks/1_granule",
+                                      "two_blocks/32_granules",
                                       "two_blocks/100_granules",
                                       "64TiB/indexed",
                                       "given_back/1GiB",

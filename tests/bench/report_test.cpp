@@ -105,6 +105,7 @@ BOOST_AUTO_TEST_CASE(preset_is_held_to_the_baseline_of_its_kind) {
     BOOST_TEST(got[0].no_larger == 1u);
     BOOST_TEST(got[0].won());
     BOOST_TEST(got[1].baseline == synchronized_pool.name);
+    BOOST_TEST(got[0].replays == 3u);
     BOOST_TEST(got[1].traces == 1u);
     BOOST_TEST(got[1].faster == 0u);
     BOOST_TEST(!got[1].won());
@@ -188,5 +189,11 @@ BOOST_AUTO_TEST_CASE(tables_say_what_happened_to_each_cell) {
         std::vector{on("one", 1, {whole(general, 5, 10), whole(unsynchronized_pool, 6, 9)})});
     BOOST_TEST(end.find("general, single-threaded traces, against "
                         "std::pmr::unsynchronized_pool_resource: faster on 1 of 1, no more memory "
-                        "on 0 of 1: NOT ahead") != std::string::npos);
+                        "on 0 of 1: NOT ahead (medians of 3 replays or more)") !=
+               std::string::npos);
+    bench::cell once = whole(general, 5, 10);
+    once.samples = {5};
+    BOOST_TEST(
+        bench::conclusion_of(std::vector{on("one", 1, {once, whole(unsynchronized_pool, 6, 9)})})
+            .find("NOT ahead (some of it by a single replay)") != std::string::npos);
 }

@@ -80,8 +80,13 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(alignments_that_are_none, Bitmap, test::genalloc_b
         BOOST_TEST(why(f.repaired.alloc(64, first_fit_align(alignment))) == "bad_alignment");
         BOOST_TEST(why(f.repaired.dma_alloc_align(64, static_cast<std::uint64_t>(alignment))) ==
                    "bad_alignment");
+        const dma_limits limits{.mask = 0xffff};
+        BOOST_TEST(why(f.repaired.dma_alloc(64, first_fit_align(alignment))) == "bad_alignment");
+        BOOST_TEST(why(f.repaired.dma_alloc(64, first_fit_align(alignment), limits)) ==
+                   "bad_alignment");
     }
-    BOOST_TEST(f.repaired.avail() == f.repaired.size());
+    BOOST_TEST(f.repaired.dma_alloc(64, first_fit_align(128)).has_value());
+    BOOST_TEST(f.repaired.avail() == f.repaired.size() - 64);
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(alignment_0_where_the_kernel_hangs, Bitmap, test::genalloc_bitmaps) {

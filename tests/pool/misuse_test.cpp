@@ -175,8 +175,14 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(wrong_answers_of_an_algorithm, Bitmap, test::bitma
     answers(chunk_bytes / granule - 1, {.bytes = 2 * granule}); // runs out
     answers(~std::size_t{0}, {.bytes = 1});
     answers(1, {.bytes = 1, .alignment = 4 * granule}); // misaligned: the base is a page
-    if constexpr (!concurrent_bitmap<Bitmap>)           // else it may be a lost race
-        answers(0, {.bytes = 1});                       // busy
+    if constexpr (!concurrent_bitmap<Bitmap>) {
+        answers(0, {.bytes = 1}); // busy
+    } else {                      // it may be a lost race
+        const auto liar = [](const auto&, const placement&) { return std::optional(0UL); };
+        BOOST_TEST(
+            (f.victim.allocate_with({.bytes = 1}, liar).error().code == errc::out_of_memory));
+        BOOST_TEST(f.victim.misuse_count() == 4u);
+    }
     BOOST_TEST(first == f.base);
 }
 

@@ -202,49 +202,6 @@ BOOST_AUTO_TEST_CASE(blocks_grow_and_shrink_in_place) {
     pool.reset();
 }
 
-BOOST_AUTO_TEST_CASE(explains_what_is_lacking) {
-    fake_space space;
-    small_pool pool({.cap_bytes = 2 * page}, {}, fake_demand_paged(space));
-    BOOST_TEST((pool.explain({.bytes = 1}).why == errc::out_of_memory));
-    BOOST_TEST(pool.grow(page).has_value());
-    std::vector<address> blocks;
-    while (const auto block = pool.allocate(64))
-        blocks.push_back(*block);
-    for (std::size_t i = 0; i < blocks.size(); i += 2)
-        BOOST_TEST(pool.deallocate(blocks[i]).has_value());
-
-    const auto torn = pool.explain({.bytes = 100});
-    BOOST_TEST((torn.why == errc::out_of_memory));
-    BOOST_TEST((torn.cause == event::shortage::fragmented));
-    BOOST_TEST(torn.free_bytes == page / 2);
-    BOOST_TEST(torn.largest_run_bytes == 64u);
-    BOOST_TEST(torn.missing_bytes == 64u);
-    BOOST_TEST(pool.fragmentation() == 1.0 - 64.0 / 2048.0);
-
-    const auto full = pool.explain({.bytes = page});
-    BOOST_TEST((full.cause == event::shortage::full));
-    BOOST_TEST(full.missing_bytes == page / 2);
-    BOOST_TEST(pool.explain({.bytes = 64}).possible());
-    BOOST_TEST((pool.explain({.bytes = 64, .alignment = 3}).why == errc::bad_alignment));
-    BOOST_TEST((pool.grow(2 * page).error().code == errc::over_limit));
-    pool.reset();
-    BOOST_TEST(pool.fragmentation() == 0.0);
-}
-
-BOOST_AUTO_TEST_CASE(explains_how_much_the_cap_lacks) {
-    fake_space space;
-    small_pool pool({.growth = growth_policy::refill(page), .cap_bytes = 3 * page}, {},
-                    fake_demand_paged(space));
-    BOOST_TEST(pool.allocate(2 * page).has_value());
-    BOOST_TEST(pool.explain({.bytes = page}).possible());
-    const auto capped = pool.explain({.bytes = 2 * page});
-    BOOST_TEST((capped.why == errc::over_limit));
-    BOOST_TEST(capped.cap_left_bytes == page);
-    BOOST_TEST(capped.missing_bytes == page);
-    BOOST_TEST((pool.allocate(2 * page).error().code == errc::over_limit));
-    pool.reset();
-}
-
 BOOST_AUTO_TEST_CASE(another_algorithm_for_one_request) {
     fake_space space;
     small_pool pool({}, {}, fake_demand_paged(space));

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent / "structure"))
 import hygiene
 import layers
 import registry
+import snippets
 from tree import Tree
 
 SPDX = "// SPDX-License-Identifier: MIT\n"
@@ -18,6 +19,9 @@ VERSION = ("#define PALLOC_VERSION_MAJOR 1\n#define PALLOC_VERSION_MINOR 2\n"
            '#define PALLOC_VERSION_PATCH 3\n#define PALLOC_VERSION "1.2.3"\n')
 SOUND = {
     "meson.build": "project('palloc', 'cpp',\n  version: '1.2.3',\n)\n",
+    "README.md": "```cpp\npool.allocate(1); // a block\n...\npool.deallocate(block);\n```\n",
+    "examples/meson.build": "files('use.cpp')\n",
+    "examples/use.cpp": SPDX + "pool.allocate(1);\npool.deallocate(block);\n",
     "src/meson.build": "files('backends/mmap.cpp')\n",
     "src/backends/mmap.cpp": SPDX + "#include <palloc/backings/mmap.hpp>\n#include <sys/mman.h>\n",
     "tests/backings/meson.build": "files('mmap_test.cpp')\n",
@@ -53,9 +57,12 @@ FAULTS = (
     (hygiene.no_machine_is_named, MMAP, "// /ho" "me/someone\n"),
     (hygiene.system_calls_go_through_the_seam, "src/backends/mmap.cpp",
      "long thread() { return ::syscall(1) + ::pkey_get(1) + os::map(1); }\n"),
+    (snippets.snippets_are_compiled, "README.md", "```cpp\npool.allocate(2);\n```\n"),
+    (snippets.snippets_are_compiled, "docs/use.md",
+     "```cpp\npool.deallocate(block);\npool.allocate(1);\n```\n"),
     (hygiene.tests_link_the_shared_main, TEST, "#include <boost/test/included/unit_test.hpp>\n"),
 )
-RULES = {*layers.RULES, *registry.RULES, *hygiene.RULES}
+RULES = {*layers.RULES, *registry.RULES, *hygiene.RULES, *snippets.RULES}
 
 
 def problems_after(changes, rule):

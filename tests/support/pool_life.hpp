@@ -49,13 +49,17 @@ class pool_life {
 
     result<address> allocate(const request& wanted) {
         const std::uint64_t used = pool_.used_bytes();
+        const bool foreseen = pool_.explain(wanted).possible();
         const auto got = pool_.allocate(wanted);
+        if (got || got.error().code != errc::os_failure) // which nobody can foresee
+            check(foreseen == got.has_value() || pool_.options().growth.step_bytes != 0);
         if (!got) {
             check(pool_.used_bytes() == used);
-            if constexpr (is_complete<typename Rig::algorithm_type>)
-                if (pool_.options().growth.step_bytes == 0 &&
-                    got.error().code != errc::os_failure) // which nobody can foresee
-                    check(pool_.explain(wanted).why == got.error().code);
+            if (pool_.options().growth.step_bytes == 0 && got.error().code != errc::os_failure) {
+                const explanation told = pool_.explain(wanted);
+                check(told.why == got.error().code);
+                check(told.cause == event::shortage::none || told.missing_bytes != 0);
+            }
             return got;
         }
         const range where{*got, pool_.usable_bytes(wanted.bytes)};

@@ -10,6 +10,7 @@
 #include <palloc/concepts/backing.hpp>
 #include <palloc/core/error.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -33,6 +34,16 @@ class limited : public detail::backing_decorator<limited<Backing>, Backing> {
     /// @brief What they may come to.
     [[nodiscard]] std::uint64_t cap_bytes() const noexcept { return cap_bytes_; }
 
+    /// @brief What they may still come to. A backing that rounds further than its pages may go
+    /// beyond the cap once.
+    [[nodiscard]] std::uint64_t left_bytes() const noexcept {
+        const std::uint64_t own = used_bytes_ < cap_bytes_ ? cap_bytes_ - used_bytes_ : 0;
+        if constexpr (backing_tells_what_is_left<Backing>)
+            return std::min(own, this->inner().left_bytes());
+        else
+            return own;
+    }
+
     /// @brief Maps, if the cap allows.
     /// @par Errors `over_limit`; those of the inner backing
     [[nodiscard]] result<region> map(const map_request& wanted) noexcept
@@ -40,7 +51,7 @@ class limited : public detail::backing_decorator<limited<Backing>, Backing> {
     {
         const std::uint64_t page = this->page_bytes();
         const std::uint64_t pages = wanted.bytes / page + (wanted.bytes % page != 0);
-        if (pages > left() / page)
+        if (pages > left_bytes() / page)
             return fail(errc::over_limit);
         return charged(base::map(wanted));
     }
@@ -50,7 +61,7 @@ class limited : public detail::backing_decorator<limited<Backing>, Backing> {
     [[nodiscard]] result<region> adopt(adoption given) noexcept
         requires backing_can_adopt<Backing>
     {
-        if (given.where.bytes > left())
+        if (given.where.bytes > left_bytes())
             return fail(errc::over_limit);
         return charged(base::adopt(std::move(given)));
     }
@@ -62,11 +73,6 @@ class limited : public detail::backing_decorator<limited<Backing>, Backing> {
     }
 
   private:
-    /// @brief A backing that rounds further than its pages may go beyond the cap once.
-    [[nodiscard]] std::uint64_t left() const noexcept {
-        return used_bytes_ < cap_bytes_ ? cap_bytes_ - used_bytes_ : 0;
-    }
-
     [[nodiscard]] result<region> charged(result<region> made) noexcept {
         if (made)
             used_bytes_ += this->where(*made).bytes;

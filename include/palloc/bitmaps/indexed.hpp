@@ -8,7 +8,8 @@
 /// Zeroed storage is a chunk that is all free; the constructor neither reads nor writes it, and
 /// what was never allocated is never touched. `release` detects every granule that is free already.
 ///
-/// Time, n granules: O(log n) for claim, release and every search that asks for no alignment.
+/// Time, n granules: O(log n) for claim, release and every search that asks for no alignment, but
+/// for best fit within a part of the chunk (`find_best`).
 /// Memory: 0.54 bytes a granule; 0.4 of them are only touched where runs of 64 granules begin.
 /// @par Thread safety  None.
 /// @par Source  The masks of lengths are those of Masmano et al., TLSF, ECRTS 2004, made exact and

@@ -10,11 +10,15 @@
 /// CppCon 2015.
 #pragma once
 
+#include <palloc/compositions/detail/sizes.hpp>
 #include <palloc/compositions/detail/two_parts.hpp>
 #include <palloc/concepts/pool.hpp>
 #include <palloc/core/error.hpp>
+#include <palloc/core/layout.hpp>
 #include <palloc/core/range.hpp>
+#include <palloc/pool_options.hpp>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace palloc::inline v0 {
@@ -43,6 +47,33 @@ class fallback : public detail::two_parts<First, Second> {
                             std::uint64_t alignment = 1) noexcept {
         return first_.owns(block) ? first_.deallocate(block, bytes, alignment)
                                   : second_.deallocate(block, bytes, alignment);
+    }
+
+    /// @brief Bytes that a block asked for with these two may use, whichever has it.
+    [[nodiscard]] std::uint64_t usable_bytes(std::uint64_t bytes,
+                                             std::uint64_t alignment = 1) const noexcept
+        requires detail::tells_sizes<First> && detail::tells_sizes<Second>
+    {
+        return std::min(detail::usable_bytes(first_, bytes, alignment),
+                        detail::usable_bytes(second_, bytes, alignment));
+    }
+
+    /// @brief Makes a block longer or shorter where it is; it is given back with the new size.
+    /// @par Errors  the owner's; the second's where neither owns the address
+    result<void> resize(address block, std::uint64_t old_bytes, std::uint64_t new_bytes,
+                        std::uint64_t alignment = 1) noexcept
+        requires detail::tells_sizes<First> && detail::tells_sizes<Second>
+    {
+        return first_.owns(block) ? detail::resize(first_, block, old_bytes, new_bytes, alignment)
+                                  : detail::resize(second_, block, old_bytes, new_bytes, alignment);
+    }
+
+    /// @brief Why the second would refuse the request now, if the first does; see `pool::explain`.
+    [[nodiscard]] explanation explain(layout wanted) noexcept
+        requires detail::tells_sizes<First> && detail::tells_sizes<Second>
+    {
+        const explanation here = detail::explain(first_, wanted);
+        return here.possible() ? here : detail::explain(second_, wanted);
     }
 
     [[nodiscard]] First& first() noexcept { return first_; }

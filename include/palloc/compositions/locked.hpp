@@ -8,9 +8,12 @@
 #pragma once
 
 #include <palloc/compositions/detail/many.hpp>
+#include <palloc/compositions/detail/sizes.hpp>
 #include <palloc/concepts/pool.hpp>
 #include <palloc/core/error.hpp>
+#include <palloc/core/layout.hpp>
 #include <palloc/core/range.hpp>
+#include <palloc/pool_options.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -55,6 +58,38 @@ class locked {
                          std::uint64_t alignment = 1) noexcept {
         const std::lock_guard alone(mutex_);
         detail::deallocate_many(pool_, blocks, bytes, alignment);
+    }
+
+    /// @brief Bytes that a block asked for with these two may use.
+    [[nodiscard]] std::uint64_t usable_bytes(std::uint64_t bytes,
+                                             std::uint64_t alignment = 1) const noexcept
+        requires detail::tells_sizes<Pool>
+    {
+        return detail::usable_bytes(pool_, bytes, alignment);
+    }
+    /// @brief Makes a block longer or shorter where it is; it is given back with the new size.
+    /// @par Errors  the pool's
+    result<void> resize(address block, std::uint64_t old_bytes, std::uint64_t new_bytes,
+                        std::uint64_t alignment = 1) noexcept
+        requires detail::tells_sizes<Pool>
+    {
+        const std::lock_guard alone(mutex_);
+        return detail::resize(pool_, block, old_bytes, new_bytes, alignment);
+    }
+    /// @brief Why the request would fail now, see `pool::explain`.
+    [[nodiscard]] explanation explain(layout wanted) noexcept
+        requires detail::tells_sizes<Pool>
+    {
+        const std::lock_guard alone(mutex_);
+        return detail::explain(pool_, wanted);
+    }
+
+    /// @brief Drops every live block at once; nobody may use one any more.
+    void reset() noexcept
+        requires requires(Pool& p) { p.reset(); }
+    {
+        const std::lock_guard alone(mutex_);
+        pool_.reset();
     }
 
     [[nodiscard]] bool owns(address place) noexcept {

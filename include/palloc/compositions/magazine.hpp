@@ -23,10 +23,12 @@
 #pragma once
 
 #include <palloc/compositions/detail/block_stack.hpp>
+#include <palloc/compositions/detail/sizes.hpp>
 #include <palloc/concepts/pool.hpp>
 #include <palloc/core/error.hpp>
 #include <palloc/core/layout.hpp>
 #include <palloc/core/range.hpp>
+#include <palloc/pool_options.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -77,6 +79,40 @@ class magazine {
     {
         free_.clear();
         pool_.reset();
+    }
+
+    /// @brief Bytes that a block asked for with these two may use.
+    [[nodiscard]] std::uint64_t usable_bytes(std::uint64_t bytes,
+                                             std::uint64_t alignment = 1) const noexcept
+        requires detail::tells_sizes<Pool>
+    {
+        const layout block = is_kept(bytes, alignment) ? block_ : layout{bytes, alignment};
+        return detail::usable_bytes(pool_, block.bytes, block.alignment);
+    }
+
+    /// @brief Makes a block longer or shorter where it is; it is given back with the new size.
+    /// @par Errors  `no_room`: also where only one of the sizes is kept; those of the part
+    result<void> resize(address block, std::uint64_t old_bytes, std::uint64_t new_bytes,
+                        std::uint64_t alignment = 1) noexcept
+        requires detail::tells_sizes<Pool>
+    {
+        const bool kept = is_kept(old_bytes, alignment);
+        if (new_bytes == 0 || kept != is_kept(new_bytes, alignment))
+            return detail::stays_unless(true, new_bytes);
+        if (!kept)
+            return detail::resize(pool_, block, old_bytes, new_bytes, alignment);
+        return {};
+    }
+
+    /// @brief Why the request would fail now, see `pool::explain`.
+    [[nodiscard]] explanation explain(layout wanted) noexcept
+        requires detail::tells_sizes<Pool>
+    {
+        if (!is_kept(wanted.bytes, wanted.alignment))
+            return detail::explain(pool_, wanted);
+        if (free_.size() != 0)
+            return {.needed_bytes = block_.bytes};
+        return detail::explain(pool_, block_);
     }
 
     [[nodiscard]] bool owns(address place) noexcept { return pool_.owns(place); }

@@ -12,10 +12,13 @@
 #pragma once
 
 #include <palloc/compositions/detail/rack.hpp>
+#include <palloc/compositions/detail/sizes.hpp>
 #include <palloc/compositions/size_class_grid.hpp>
 #include <palloc/concepts/pool.hpp>
 #include <palloc/core/error.hpp>
+#include <palloc/core/layout.hpp>
 #include <palloc/core/range.hpp>
+#include <palloc/pool_options.hpp>
 
 #include <cstdint>
 #include <type_traits>
@@ -64,6 +67,43 @@ class magazine_rack {
     {
         rack_.clear();
         pool_.reset();
+    }
+
+    /// @brief Bytes that a block asked for with these two may use.
+    [[nodiscard]] std::uint64_t usable_bytes(std::uint64_t bytes,
+                                             std::uint64_t alignment = 1) const noexcept
+        requires detail::tells_sizes<Pool>
+    {
+        const layout block =
+            rack_.serves(bytes, alignment) ? rack_.rounded(bytes) : layout{bytes, alignment};
+        return detail::usable_bytes(pool_, block.bytes, block.alignment);
+    }
+
+    /// @brief Makes a block longer or shorter where it is; it is given back with the new size.
+    /// @par Errors  `no_room`: also where another class would serve the new size; those of the part
+    result<void> resize(address block, std::uint64_t old_bytes, std::uint64_t new_bytes,
+                        std::uint64_t alignment = 1) noexcept
+        requires detail::tells_sizes<Pool>
+    {
+        const bool kept = rack_.serves(old_bytes, alignment);
+        if (new_bytes == 0 || kept != rack_.serves(new_bytes, alignment))
+            return detail::stays_unless(true, new_bytes);
+        if (!kept)
+            return detail::resize(pool_, block, old_bytes, new_bytes, alignment);
+        return detail::stays_unless(
+            rack_.rounded(old_bytes).bytes != rack_.rounded(new_bytes).bytes, new_bytes);
+    }
+
+    /// @brief Why the request would fail now, see `pool::explain`.
+    [[nodiscard]] explanation explain(layout wanted) noexcept
+        requires detail::tells_sizes<Pool>
+    {
+        if (!rack_.serves(wanted.bytes, wanted.alignment))
+            return detail::explain(pool_, wanted);
+        const layout block = rack_.rounded(wanted.bytes);
+        if (rack_.has(wanted.bytes))
+            return {.needed_bytes = block.bytes};
+        return detail::explain(pool_, block);
     }
 
     [[nodiscard]] bool owns(address place) noexcept { return pool_.owns(place); }

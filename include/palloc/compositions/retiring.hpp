@@ -16,11 +16,14 @@
 #pragma once
 
 #include <palloc/compositions/detail/many.hpp>
+#include <palloc/compositions/detail/sizes.hpp>
 #include <palloc/concepts/pool.hpp>
 #include <palloc/core/error.hpp>
+#include <palloc/core/layout.hpp>
 #include <palloc/core/range.hpp>
 #include <palloc/core/spin_lock.hpp>
 #include <palloc/core/thread_number.hpp>
+#include <palloc/pool_options.hpp>
 
 #include <array>
 #include <atomic>
@@ -81,6 +84,32 @@ class retiring {
                          std::uint64_t alignment = 1) noexcept {
         if (const call here(*this); here.may_go_on())
             detail::deallocate_many(pool_, blocks, bytes, alignment);
+    }
+
+    /// @brief Bytes that a block asked for with these two may use.
+    [[nodiscard]] std::uint64_t usable_bytes(std::uint64_t bytes,
+                                             std::uint64_t alignment = 1) const noexcept
+        requires detail::tells_sizes<Pool>
+    {
+        return detail::usable_bytes(pool_, bytes, alignment);
+    }
+    /// @brief Makes a block longer or shorter where it is; it is given back with the new size.
+    /// @par Errors  the pool's
+    result<void> resize(address block, std::uint64_t old_bytes, std::uint64_t new_bytes,
+                        std::uint64_t alignment = 1) noexcept
+        requires detail::tells_sizes<Pool>
+    {
+        const call here(*this);
+        return here.may_go_on() ? detail::resize(pool_, block, old_bytes, new_bytes, alignment)
+                                : fail(errc::not_supported);
+    }
+    /// @brief Why the request would fail now, see `pool::explain`.
+    [[nodiscard]] explanation explain(layout wanted) noexcept
+        requires detail::tells_sizes<Pool>
+    {
+        const call here(*this);
+        return here.may_go_on() ? detail::explain(pool_, wanted)
+                                : explanation{.why = errc::not_supported};
     }
 
     [[nodiscard]] bool owns(address place) noexcept {

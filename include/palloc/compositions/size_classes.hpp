@@ -22,6 +22,7 @@
 #include <palloc/backings/carved.hpp>
 #include <palloc/bitmaps/flat.hpp>
 #include <palloc/compositions/detail/many.hpp>
+#include <palloc/compositions/detail/sizes.hpp>
 #include <palloc/compositions/size_class_grid.hpp>
 #include <palloc/concepts/backing.hpp>
 #include <palloc/concepts/pool.hpp>
@@ -108,6 +109,43 @@ class size_classes {
         const std::size_t i = class_of(bytes, alignment);
         i < class_count ? classes_[i].deallocate_many(blocks, bytes, alignment)
                         : detail::deallocate_many(parent_, blocks, bytes, alignment);
+    }
+
+    /// @brief Bytes that a block asked for with these two may use.
+    [[nodiscard]] std::uint64_t usable_bytes(std::uint64_t bytes,
+                                             std::uint64_t alignment = 1) const noexcept
+        requires detail::tells_sizes<Parent>
+    {
+        const std::size_t i = class_of(bytes, alignment);
+        return i < class_count ? Grid::bytes(i) : detail::usable_bytes(parent_, bytes, alignment);
+    }
+
+    /// @brief Makes a block longer or shorter where it is; it is given back with the new size.
+    /// @par Errors  `no_room`: also where another class would serve the new size; those of the part
+    result<void> resize(address block, std::uint64_t old_bytes, std::uint64_t new_bytes,
+                        std::uint64_t alignment = 1) noexcept
+        requires detail::tells_sizes<Parent>
+    {
+        const std::size_t i = class_of(old_bytes, alignment);
+        if (new_bytes == 0 || i != class_of(new_bytes, alignment))
+            return detail::stays_unless(true, new_bytes);
+        return i < class_count ? classes_[i].resize(block, old_bytes, new_bytes)
+                               : detail::resize(parent_, block, old_bytes, new_bytes, alignment);
+    }
+
+    /// @brief Why the request would fail now, see `pool::explain`.
+    /// What a small one lacks is what the parent lacks for a slab.
+    [[nodiscard]] explanation explain(layout wanted) const noexcept
+        requires detail::tells_sizes<Parent>
+    {
+        const std::size_t i = class_of(wanted.bytes, wanted.alignment);
+        if (i == class_count)
+            return detail::explain(parent_, wanted);
+        const explanation here = classes_[i].explain(
+            {.bytes = wanted.bytes, .alignment = wanted.alignment, .may_map = false});
+        return here.possible() || here.why == errc::bad_alignment
+                   ? here
+                   : detail::explain(parent_, {Grid::bytes(i), Options.first_slab_bytes});
     }
 
     /// @brief Drops every live block at once, and gives all slabs back.

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <palloc/compositions/detail/rack.hpp>
+#include <palloc/compositions/detail/sizes.hpp>
 #include <palloc/compositions/size_class_grid.hpp>
 #include <palloc/concepts/chunk_bitmap.hpp>
 #include <palloc/concepts/metadata.hpp>
@@ -95,6 +96,54 @@ class thread_cache {
         for (auto& each : stripes_)
             if (const occupation there(each.load(std::memory_order_acquire)); there)
                 there->flush(pool_);
+    }
+
+    /// @brief Bytes that a block asked for with these two may use.
+    [[nodiscard]] std::uint64_t usable_bytes(std::uint64_t bytes,
+                                             std::uint64_t alignment = 1) const noexcept
+        requires detail::tells_sizes<Pool>
+    {
+        const layout block =
+            rack::serves(bytes, alignment) ? rack::rounded(bytes) : layout{bytes, alignment};
+        return detail::usable_bytes(pool_, block.bytes, block.alignment);
+    }
+
+    /// @brief Makes a block longer or shorter where it is; it is given back with the new size.
+    /// @par Errors  `no_room`: also where another class would serve the new size; those of the part
+    result<void> resize(address block, std::uint64_t old_bytes, std::uint64_t new_bytes,
+                        std::uint64_t alignment = 1) noexcept
+        requires detail::tells_sizes<Pool>
+    {
+        const bool kept = rack::serves(old_bytes, alignment);
+        if (new_bytes == 0 || kept != rack::serves(new_bytes, alignment))
+            return detail::stays_unless(true, new_bytes);
+        if (!kept)
+            return detail::resize(pool_, block, old_bytes, new_bytes, alignment);
+        return detail::stays_unless(
+            rack::rounded(old_bytes).bytes != rack::rounded(new_bytes).bytes, new_bytes);
+    }
+
+    /// @brief Why the request would fail now, see `pool::explain`.
+    [[nodiscard]] explanation explain(layout wanted) noexcept
+        requires detail::tells_sizes<Pool>
+    {
+        if (!rack::serves(wanted.bytes, wanted.alignment))
+            return detail::explain(pool_, wanted);
+        const layout block = rack::rounded(wanted.bytes);
+        const occupation mine(stripes_[thread_number() % Stripes].load(std::memory_order_acquire));
+        if (mine && mine->has(wanted.bytes))
+            return {.needed_bytes = block.bytes};
+        return detail::explain(pool_, block);
+    }
+
+    /// @brief Drops every live block at once; no other thread calls, or uses one any more.
+    void reset() noexcept
+        requires requires(Pool& p) { p.reset(); }
+    {
+        for (auto& each : stripes_)
+            if (stripe* const there = each.load(std::memory_order_acquire))
+                there->free.clear();
+        pool_.reset();
     }
 
     [[nodiscard]] bool owns(address place) noexcept { return pool_.owns(place); }

@@ -57,6 +57,12 @@ concept backing_can_map = backing_provider<B> && requires(B& b, const map_reques
     { b.map(q) } noexcept -> std::same_as<result<typename B::region>>;
 };
 
+/// @brief Has a cap, and tells how many bytes it would still map, pages counted whole.
+template <class B>
+concept backing_tells_what_is_left = backing_provider<B> && requires(const B& b) {
+    { b.left_bytes() } noexcept -> std::same_as<std::uint64_t>;
+};
+
 /// @brief Takes over regions that somebody else made, described by a `B::adoption`.
 template <class B>
 concept backing_can_adopt = backing_provider<B> && requires(B& b, typename B::adoption given) {

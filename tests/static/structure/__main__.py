@@ -9,9 +9,10 @@ import sys
 import hygiene
 import layers
 import registry
+import snippets
 from tree import Tree
 
-RULES = (*layers.RULES, *registry.RULES, *hygiene.RULES)
+RULES = (*layers.RULES, *registry.RULES, *hygiene.RULES, *snippets.RULES)
 
 
 def main(root="."):

@@ -11,6 +11,7 @@
 #include <palloc/core/range.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <utility>
 
@@ -44,6 +45,11 @@ class backing_decorator {
         requires backing_states_fork_treatment<Backing>
     {
         return inner_.in_child();
+    }
+    [[nodiscard]] std::uint64_t left_bytes() const noexcept
+        requires backing_tells_what_is_left<Backing>
+    {
+        return inner_.left_bytes();
     }
     [[nodiscard]] result<region> map(const map_request& wanted) noexcept
         requires backing_can_map<Backing>

@@ -76,6 +76,12 @@ class rack {
             each.clear();
     }
 
+    /// @brief Whether a request would be served without asking the pool.
+    /// @pre  `serves(bytes, 1)`
+    [[nodiscard]] bool has(std::uint64_t bytes) const noexcept {
+        return stacks_[Grid::index(bytes)].size() != 0;
+    }
+
     /// @brief Bytes of the blocks that are kept.
     [[nodiscard]] std::uint64_t kept_bytes() const noexcept {
         std::uint64_t sum = 0;
