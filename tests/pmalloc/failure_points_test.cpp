@@ -159,9 +159,14 @@ BOOST_AUTO_TEST_CASE(who_insists_is_served_once_it_can_be) {
     const auto pool = test::made();
     os::fail_nth(os::call::memory_file, 1, EMFILE);
     test::check_fails(pool->alloc(8192), {errc::os_failure, EMFILE});
-    os::fail_nth(os::call::memory_file, 1, EMFILE);
+    constexpr os::call in_the_way[] = {os::call::memory_file, os::call::truncate, os::call::map};
+    std::uint64_t before = os::calls(os::call::memory_file);
+    for (const os::call each : in_the_way) // one attempt after the other
+        os::fail_nth(each, 1, ENOMEM);
     BOOST_TEST(pool->alloc(8192, pmalloc_flags::insist).has_value());
-    os::fail_nth(os::call::memory_file, 0, 0);
+    BOOST_TEST(os::calls(os::call::memory_file) - before == 4u);
+    for (const os::call each : in_the_way)
+        os::fail_nth(each, 0, 0);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
