@@ -16,6 +16,7 @@ constexpr int read_write = PROT_READ | PROT_WRITE;
 constexpr int no_key = -1;
 
 constinit std::array<std::atomic<int>, 2> keys{no_key, no_key};
+constinit thread_local std::array<unsigned, 2> openers{};
 
 constexpr std::size_t index_of(view which) noexcept {
     return which == view::main ? 0 : 1;
@@ -53,17 +54,17 @@ result<void> take_from_key(range where) noexcept {
     return key_protect(where, read_write, 0);
 }
 
-bool open_key(view which) noexcept {
-    const int key = key_of(which);
-    if (::pkey_get(key) == 0)
-        return false;
-    ::pkey_set(key, 0);
-    return true;
+// The rights are looked at each time: a handler that is left by a jump leaves them closed behind an
+// open window.
+void open_key(view which) noexcept {
+    ++openers[index_of(which)];
+    if (const int key = key_of(which); ::pkey_get(key) != 0)
+        ::pkey_set(key, 0);
 }
 
 void close_key(view which) noexcept {
-    if (const int key = key_of(which); key != no_key)
-        ::pkey_set(key, closed_rights(which));
+    if (--openers[index_of(which)] == 0)
+        ::pkey_set(key_of(which), closed_rights(which));
 }
 
 } // namespace palloc::inline v0::os

@@ -20,10 +20,11 @@ namespace palloc::inline v0::os {
 /// @brief Makes them plain writable pages again.
 [[nodiscard]] result<void> take_from_key(range where) noexcept;
 
-/// @brief Gives this thread all rights; answers whether it had not.
+/// @brief Gives this thread all rights.
 /// @pre  Something was put under the key.
-bool open_key(view which) noexcept;
-/// @brief Takes them again.
+void open_key(view which) noexcept;
+/// @brief Takes them again, where this thread has closed as often as it has opened.
+/// @pre  This thread has opened it.
 void close_key(view which) noexcept;
 
 } // namespace palloc::inline v0::os

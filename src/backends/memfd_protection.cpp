@@ -87,8 +87,8 @@ result<void> memfd::unlock(region& it, view which) noexcept {
     return os::take_from_key(seen);
 }
 
-bool memfd::open_lock(region&, view which) noexcept {
-    return os::open_key(which);
+void memfd::open_lock(region&, view which) noexcept {
+    os::open_key(which);
 }
 
 void memfd::close_lock(region&, view which) noexcept {

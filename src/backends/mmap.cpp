@@ -65,8 +65,8 @@ result<void> mmap_backing::unlock(region& mapped, view which) noexcept {
     return which == view::main ? os::take_from_key(mapped.where_) : fail(errc::bad_argument);
 }
 
-bool mmap_backing::open_lock(region&, view which) noexcept {
-    return os::open_key(which);
+void mmap_backing::open_lock(region&, view which) noexcept {
+    os::open_key(which);
 }
 
 void mmap_backing::close_lock(region&, view which) noexcept {

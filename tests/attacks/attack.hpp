@@ -48,6 +48,9 @@ void add_attacks_on_the_file(attacks& all);        ///< the descriptor, and what
     return all;
 }
 
+/// @brief Where the same file is mapped once more, which /proc tells anybody; empty where nowhere.
+[[nodiscard]] victim second_view_of(const victim& v);
+
 /// @brief An attack that needs no preparation.
 template <class Strike>
 class sudden : public attack {

@@ -16,24 +16,10 @@
 namespace palloc::test {
 namespace {
 
-bool has_keys() {
-#if defined(__x86_64__)
-    unsigned a = 0;
-    unsigned b = 0;
-    unsigned c = 0;
-    unsigned d = 0;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (c & (1U << 4)) != 0; // OSPKE
-#else
-    return false;
-#endif
-}
-
 bool open_every_key(const victim& v) {
     if (!has_keys())
         return false;
-#if defined(__x86_64__)
-    asm volatile(".byte 0x0f,0x01,0xef" ::"a"(0), "c"(0), "d"(0)); // WRPKRU
-#endif
+    key_rights::open_all();
     store_at(v.target());
     return true;
 }

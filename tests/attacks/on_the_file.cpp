@@ -17,23 +17,39 @@ namespace {
 
 constexpr int read_write = PROT_READ | PROT_WRITE;
 
-std::string line_of_mapping(const victim& v) {
+/// The first line about this process's mappings of which `is_it` is true.
+template <class Predicate>
+std::string line_of_maps(Predicate&& is_it) {
     std::FILE* const maps = std::fopen("/proc/self/maps", "re");
     std::array<char, 512> line{};
     std::string found;
-    while (maps != nullptr && std::fgets(line.data(), line.size(), maps) != nullptr)
-        if (std::strtoull(line.data(), nullptr, 16) == v.where.base)
+    while (found.empty() && maps != nullptr &&
+           std::fgets(line.data(), line.size(), maps) != nullptr)
+        if (is_it(line.data()))
             found = line.data();
     if (maps != nullptr)
         std::fclose(maps);
     return found;
 }
 
+address base_in(const char* line) {
+    return std::strtoull(line, nullptr, 16);
+}
+
+/// 0 where it is no file.
+unsigned long long inode_in(const char* line) {
+    unsigned long long inode = 0;
+    return std::sscanf(line, "%*s %*s %*s %*s %llu", &inode) == 1 ? inode : 0;
+}
+
+std::string line_of_mapping(const victim& v) {
+    return line_of_maps([&](const char* line) { return base_in(line) == v.where.base; });
+}
+
 /// A descriptor of the file that is mapped at the victim; -1 where there is none.
 int file_of(const victim& v) {
-    const std::string line = line_of_mapping(v);
-    unsigned long long inode = 0;
-    if (std::sscanf(line.c_str(), "%*s %*s %*s %*s %llu", &inode) != 1 || inode == 0)
+    const unsigned long long inode = inode_in(line_of_mapping(v).c_str());
+    if (inode == 0)
         return -1;
     for (int file = 3; file != 64; ++file) {
         struct stat facts{};
@@ -101,6 +117,14 @@ bool through_map_files(const victim& v) {
 }
 
 } // namespace
+
+victim second_view_of(const victim& v) {
+    const unsigned long long inode = inode_in(line_of_mapping(v).c_str());
+    const std::string line = line_of_maps([&](const char* each) {
+        return inode != 0 && inode_in(each) == inode && base_in(each) != v.where.base;
+    });
+    return line.empty() ? victim{} : victim{{base_in(line.c_str()), v.where.bytes}};
+}
 
 void add_attacks_on_the_file(attacks& all) {
     all.push_back(std::make_unique<retained_alias>());

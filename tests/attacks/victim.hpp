@@ -15,6 +15,7 @@
 
 #include <sys/mman.h>
 
+#include "key_rights.hpp"
 #include "support/page_probe.hpp"
 
 namespace palloc::test {
@@ -100,9 +101,12 @@ inline bool survive(const std::function<void()>& act) {
     struct sigaction old_bus{};
     ::sigaction(SIGSEGV, &catching, &old_segv);
     ::sigaction(SIGBUS, &catching, &old_bus);
+    const key_rights before;
     const bool arrived = sigsetjmp(back_from_fault, 1) == 0;
     if (arrived)
         act();
+    else
+        before.restore();
     ::sigaction(SIGSEGV, &old_segv, nullptr);
     ::sigaction(SIGBUS, &old_bus, nullptr);
     return arrived;

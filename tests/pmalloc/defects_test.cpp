@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <thread>
 
 #include "pmalloc/made.hpp"
@@ -78,6 +79,13 @@ BOOST_AUTO_TEST_CASE(defect_5_products_that_overflow_are_refused) {
     for (const std::uint64_t size : {~std::uint64_t{0}, ~std::uint64_t{0} - 6}) // rounding up wraps
         BOOST_TEST(!pool->calloc(1, size).has_value());
     BOOST_TEST(pool->statistics().areas == 0u);
+    void* const used = pool->alloc(3000).value();
+    std::memset(used, 0xff, 3000);
+    BOOST_TEST(pool->free(used).has_value());
+    const auto* const zeros = static_cast<const char*>(pool->calloc(3, 1000).value());
+    BOOST_TEST(zeros == used); // what does not overflow is served, and clean
+    BOOST_TEST(std::all_of(zeros, zeros + 3000, [](char each) { return each == 0; }));
+    BOOST_TEST(pool->statistics().allocated_bytes >= 3000u);
 }
 
 BOOST_AUTO_TEST_CASE(defect_6_alignments_beyond_a_page_are_kept) {

@@ -7,6 +7,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -17,8 +18,10 @@
 namespace palloc {
 
 inline std::ostream& operator<<(std::ostream& out, strength s) {
-    constexpr std::string_view names[] = {"none",   "guarded",   "read_only",
-                                          "sealed", "permanent", "write_xor_execute"};
+    constexpr std::string_view names[] = {
+        "none",      "guarded",          "read_only",        "sealed",
+        "permanent", "write_or_execute", "write_xor_execute"};
+    static_assert(std::size(names) == static_cast<std::size_t>(strength::write_xor_execute) + 1);
     return out << names[static_cast<std::size_t>(s)];
 }
 inline std::ostream& operator<<(std::ostream& out, pmalloc_state s) {

@@ -4,14 +4,18 @@
 #include <palloc/backings/mmap.hpp>
 #include <palloc/pmalloc.hpp>
 
+#include <boost/test/data/monomorphic.hpp>
+#include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include <array>
+#include <cerrno>
 #include <cstdint>
 #include <cstring>
 #include <string>
 #include <utility>
 
+#include "backends/os.hpp"
 #include "pmalloc/made.hpp"
 
 using namespace palloc;
@@ -56,13 +60,26 @@ BOOST_AUTO_TEST_CASE(an_automatic_pool_closes_an_area_when_it_opens_the_next) {
     }
 }
 
-BOOST_AUTO_TEST_CASE(a_write_rare_pool_is_written_by_calls_alone) {
+/// Windows behind a key where this machine has keys; or as where it has none.
+constexpr bool key_choices[] = {true, false};
+
+/// What the first area that is protected comes to.
+result<strength> protect(pmalloc& pool, bool by_key) {
+    os::fail_nth(os::call::key_protect, by_key ? 0 : 1, ENOSYS);
+    auto got = pool.protect();
+    os::fail_nth(os::call::key_protect, 0, 0);
+    if (!by_key)
+        BOOST_TEST(got.value() == strength::read_only);
+    return got;
+}
+
+BOOST_DATA_TEST_CASE(a_write_rare_pool_is_written_by_calls_alone, key_choices, by_key) {
     const auto pool = made({.mode = pmalloc_mode::wr});
     const auto numbers = pool->make_array<std::uint64_t>(600).value();
     const std::uint64_t* const at = numbers.data();
     BOOST_TEST(pool->add(at, 5).has_value()); // before protection as well
     BOOST_TEST(at[0] == 5u);
-    BOOST_TEST(pool->protect().value() <= strength::read_only);
+    BOOST_TEST(protect(*pool, by_key).value() <= strength::read_only);
     BOOST_TEST(!test::writable(at));
 
     BOOST_TEST(pool->add(at, 7).has_value());
@@ -89,10 +106,10 @@ BOOST_AUTO_TEST_CASE(a_write_rare_pool_is_written_by_calls_alone) {
     check_fails(pool->assign(&at[0] + 1'000'000, 1), {errc::not_ours});
 }
 
-BOOST_AUTO_TEST_CASE(a_window_shuts_behind_itself) {
+BOOST_DATA_TEST_CASE(a_window_shuts_behind_itself, key_choices, by_key) {
     const auto pool = made({.mode = pmalloc_mode::wr});
     const int* const number_in_pool = pool->make<int>(1).value();
-    BOOST_TEST(pool->protect().has_value());
+    BOOST_TEST(protect(*pool, by_key).has_value());
     address elsewhere = 0;
     {
         auto window = pool->open_window(number_in_pool).value();
@@ -106,6 +123,27 @@ BOOST_AUTO_TEST_CASE(a_window_shuts_behind_itself) {
     }
     BOOST_TEST(*number_in_pool == 2);
     BOOST_TEST(!test::page_probe().writable(elsewhere));
+}
+
+/// Windows onto two pools: they share a key, where there is one.
+BOOST_DATA_TEST_CASE(windows_close_in_any_order, key_choices, by_key) {
+    const auto first = made({.name = "first", .mode = pmalloc_mode::wr});
+    const auto second = made({.name = "second", .mode = pmalloc_mode::wr});
+    const int* const one = first->make<int>(1).value();
+    const int* const two = second->make<int>(2).value();
+    BOOST_TEST(protect(*first, by_key).has_value());
+    BOOST_TEST(protect(*second, by_key).has_value());
+    auto opened_first = first->open_window(one).value();
+    auto opened_second = second->open_window(two).value();
+    const address there = opened_second.writable().base;
+    BOOST_TEST(opened_first.close().has_value());
+    BOOST_TEST_REQUIRE(test::page_probe().writable(there));
+    *reinterpret_cast<int*>(there) = 22;
+    BOOST_TEST(second->assign(two, 23).has_value()); // a window within the window
+    BOOST_TEST(test::page_probe().writable(there));
+    BOOST_TEST(opened_second.close().has_value());
+    BOOST_TEST(!test::page_probe().writable(there));
+    BOOST_TEST(*one == 1);
 }
 
 BOOST_AUTO_TEST_CASE(a_pool_that_starts_write_rare_never_is_writable) {

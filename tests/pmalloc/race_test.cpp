@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "backends/os.hpp"
 #include "pmalloc/made.hpp"
 #include "support/sanitizers.hpp"
 
@@ -75,10 +76,13 @@ PALLOC_RACES_ON_PURPOSE bool store_faults(volatile unsigned char* at) {
     return false;
 }
 
-[[gnu::noinline]] PALLOC_RACES_ON_PURPOSE void store_often(volatile std::uint64_t* word) {
-    if (sigsetjmp(after_fault, 0) == 0)
-        for (std::uint64_t value = 1; value != 64; ++value)
-            *word = value;
+/// Answers whether a store faulted.
+[[gnu::noinline]] PALLOC_RACES_ON_PURPOSE bool store_often(volatile std::uint64_t* word) {
+    if (sigsetjmp(after_fault, 0) != 0)
+        return true;
+    for (std::uint64_t value = 1; value != 64; ++value)
+        *word = value;
+    return false;
 }
 
 bool is_long() {
@@ -171,6 +175,7 @@ BOOST_AUTO_TEST_CASE(a_seal_is_set_under_fire) {
     std::atomic<volatile std::uint64_t*> target = nullptr;
     std::atomic<bool> stop = false;
     std::atomic<bool> idle = true;
+    std::atomic<std::uint64_t> faults = 0;
     std::thread storing([&] {
         while (!stop) {
             volatile std::uint64_t* const at = target;
@@ -180,18 +185,26 @@ BOOST_AUTO_TEST_CASE(a_seal_is_set_under_fire) {
                 continue;
             }
             idle = false;
-            store_often(at);
+            faults += store_often(at) ? 1U : 0U;
         }
     });
     std::uint64_t changed = 0;
+    int under_fire = 0;
+    constexpr int surely_under_fire = 20; // these wait for the other thread, which is slow
     for (int i = 0; i != pools; ++i) {
         const auto pool = made({.name = "fire"});
         auto* const word = static_cast<volatile std::uint64_t*>(pool->zalloc(8).value());
         target = word;
+        while (i < surely_under_fire && *word == 0)
+            std::this_thread::yield();
         BOOST_TEST_REQUIRE(pool->protect().value() == strength::sealed);
         const std::uint64_t before = *word;
+        const std::uint64_t faults_before = faults;
         for (int spin = 0; spin != 200; ++spin)
             changed += *word != before ? 1U : 0U;
+        while (i < surely_under_fire && faults == faults_before && *word == before)
+            std::this_thread::yield();
+        under_fire += before != 0 && faults != faults_before ? 1 : 0;
         target = nullptr;
         idle = false;
         while (!idle)
@@ -200,40 +213,59 @@ BOOST_AUTO_TEST_CASE(a_seal_is_set_under_fire) {
     stop = true;
     storing.join();
     BOOST_TEST(changed == 0u);
+    BOOST_TEST(under_fire >= surely_under_fire);
+}
+
+/// Write-rare, with the keys of this machine if it has any, or without.
+pmalloc::handle written_rarely(bool by_key, const std::uint64_t*& word) {
+    auto pool = made({.mode = pmalloc_mode::wr});
+    word = pool->make<std::uint64_t>(0U).value();
+    os::fail_nth(os::call::key_protect, by_key ? 0 : 1, ENOSYS);
+    const strength got = pool->protect().value();
+    os::fail_nth(os::call::key_protect, 0, 0);
+    BOOST_TEST((by_key || got == strength::read_only));
+    return pool;
 }
 
 BOOST_AUTO_TEST_CASE(a_word_is_published_whole) {
-    const auto pool = made({.mode = pmalloc_mode::wr});
-    const auto* const word = pool->make<std::uint64_t>(0U).value();
-    BOOST_TEST(pool->protect().has_value());
-    std::atomic<bool> stop = false;
-    std::uint64_t torn = 0;
-    std::thread reading([&] {
-        while (!stop) {
-            const std::uint64_t seen = __atomic_load_n(word, __ATOMIC_ACQUIRE);
-            torn += seen >> 32 != (seen & 0xffffffff) ? 1U : 0U;
-        }
-    });
-    for (std::uint64_t i = 1; i != 5'000; ++i)
-        BOOST_TEST_REQUIRE(pool->publish(word, i << 32 | i).has_value());
-    stop = true;
-    reading.join();
-    BOOST_TEST(torn == 0u);
+    for (const bool by_key : {true, false}) {
+        const std::uint64_t* word = nullptr;
+        const auto pool = written_rarely(by_key, word);
+        std::atomic<bool> stop = false;
+        std::atomic<std::uint64_t> changes = 0;
+        std::uint64_t torn = 0;
+        std::thread reading([&] {
+            for (std::uint64_t last = 0; !stop;) {
+                const std::uint64_t seen = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+                torn += seen >> 32 != (seen & 0xffffffff) ? 1U : 0U;
+                changes += seen != last ? 1U : 0U;
+                last = seen;
+            }
+        });
+        // Until the reader has seen some come, which on one processor takes longer.
+        for (std::uint64_t i = 1; i < 5'000 || (changes < 20 && i < 5'000'000); ++i)
+            BOOST_TEST_REQUIRE(pool->publish(word, i << 32 | i).has_value());
+        stop = true;
+        reading.join();
+        BOOST_TEST(torn == 0u);
+        BOOST_TEST(changes >= 20u);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(threads_add_without_losing) {
-    const auto pool = made({.mode = pmalloc_mode::wr});
-    const auto* const sum = pool->make<std::uint64_t>(0U).value();
-    BOOST_TEST(pool->protect().has_value());
-    std::vector<std::thread> adding;
-    for (int t = 0; t != 4; ++t)
-        adding.emplace_back([&] {
-            for (int i = 0; i != 2'000; ++i)
-                (void)pool->add(sum, 3);
-        });
-    for (auto& each : adding)
-        each.join();
-    BOOST_TEST(*sum == 24'000u);
+    for (const bool by_key : {true, false}) {
+        const std::uint64_t* sum = nullptr;
+        const auto pool = written_rarely(by_key, sum);
+        std::vector<std::thread> adding;
+        for (int t = 0; t != 4; ++t)
+            adding.emplace_back([&] {
+                for (int i = 0; i != 2'000; ++i)
+                    (void)pool->add(sum, 3);
+            });
+        for (auto& each : adding)
+            each.join();
+        BOOST_TEST(*sum == 24'000u);
+    }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

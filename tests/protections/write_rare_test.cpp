@@ -7,9 +7,13 @@
 #include <boost/test/unit_test.hpp>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
+#include <thread>
 
 #include "protections/area.hpp"
+#include "support/page_probe.hpp"
+#include "support/skip.hpp"
 
 namespace {
 
@@ -67,6 +71,69 @@ BOOST_AUTO_TEST_CASE(with_keys_no_call_is_made_for_a_window) {
         BOOST_TEST(!it.space.write_faults(open.writable().base));
     }
     BOOST_TEST(it.space.log().empty());
+}
+
+BOOST_AUTO_TEST_CASE(with_keys_windows_close_in_any_order) {
+    for (const bool first_closes_first : {true, false}) {
+        area it(write_rare{});
+        BOOST_TEST((it.protect() == strength::guarded));
+        auto first = window(it, {it.where.base, 8}).value();
+        auto second = window(it, {it.where.base + 8, 8}).value();
+        const address there = first.writable().base;
+        BOOST_TEST((first_closes_first ? first : second).close().has_value());
+        BOOST_TEST(!it.space.write_faults(there));
+        BOOST_TEST((first_closes_first ? second : first).close().has_value());
+        BOOST_TEST((it.space.write_faults(there) && it.space.read_faults(there)));
+    }
+}
+
+/// The keys of this machine.
+BOOST_AUTO_TEST_CASE(a_window_is_one_thread_s_alone) {
+    memfd backing;
+    auto region = backing.map({.bytes = 4096}).value();
+    write_rare protection({.windows_of_one_thread = demand::required});
+    write_rare::area_state state;
+    if (const auto got = protection.protect(backing, region, state); !got) {
+        BOOST_TEST(backing.unmap(region).has_value());
+        test::skip("this machine has no protection keys");
+    }
+    BOOST_TEST((protection.achieved(state) == strength::guarded));
+    const address place = backing.where(region).base;
+    const test::page_probe probe;
+    const auto open = [&] {
+        return protection.open_window(backing, region, state, {place, 8}).value();
+    };
+    const address alias = open().writable().base;
+    const auto is_shut = [&] {
+        return probe.readable(place) && !probe.writable(place) && !probe.readable(alias) &&
+               !probe.writable(alias);
+    };
+    BOOST_TEST((alias != place && is_shut()));
+    std::atomic<int> step = 0;
+    std::thread other([&] { // older than the window
+        while (step != 1)
+            std::this_thread::yield();
+        BOOST_TEST(is_shut());
+        auto own = open();
+        BOOST_TEST(probe.writable(alias));
+        step = 2;
+        while (step != 3)
+            std::this_thread::yield();
+        BOOST_TEST(own.close().has_value());
+        BOOST_TEST(is_shut());
+    });
+    auto mine = open();
+    *reinterpret_cast<volatile char*>(mine.writable().base) = 'x';
+    BOOST_TEST(*reinterpret_cast<const volatile char*>(place) == 'x');
+    step = 1;
+    while (step != 2)
+        std::this_thread::yield();
+    BOOST_TEST(mine.close().has_value());
+    BOOST_TEST(is_shut()); // though the other's is open
+    step = 3;
+    other.join();
+    BOOST_TEST(protection.close_area(backing, region, state).has_value());
+    BOOST_TEST(backing.unmap(region).has_value());
 }
 
 BOOST_AUTO_TEST_CASE(windows_of_one_thread_can_be_required) {

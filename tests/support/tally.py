@@ -12,6 +12,7 @@ import re
 import sys
 from pathlib import Path
 
+NOTE = "# note: "  # begins what a program wants to be read though nothing failed
 LINE = re.compile(r"^(not ok|ok)\b\s*\d*\s*(?:- )?(.*?)(?:\s*# SKIP\b\s*(.*))?$")
 PLAN = re.compile(r"^1\.\.\d+", re.MULTILINE)
 MOST_LINES = 60  # of the output of one failed program
@@ -37,6 +38,8 @@ class Tally:
         lines = text.splitlines()
         failed = False
         for index, line in enumerate(lines):
+            if line.startswith(NOTE):
+                print(f"noted   {self.configuration}: {program}: {line[len(NOTE):]}")
             match = LINE.match(line)
             if not match:
                 continue

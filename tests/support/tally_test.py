@@ -22,6 +22,8 @@ CASES = (
      ("FAILED  x: b", "why", "skipped x: c: no disk")),
     ("cases of a program", "json", entry("OK", "1..2\n# a\nok 1 - a\n# b\nok 2 - b\n"),
      "2 0 0", ()),
+    ("what is noted", "json", entry("OK", "1..1\n# a\n# note: stronger\n# said\nok 1 - a\n"),
+     "1 0 0", ("noted   x: room/name: stronger",)),
     ("a failed case", "json",
      entry("ERROR", "1..2\nok 1 - a\nnot ok 2 - b\n", 1, "b.cpp(3): 1 != 2"),
      "1 1 0", ("FAILED  x: room/name: b", "b.cpp(3): 1 != 2")),

@@ -238,12 +238,12 @@ class basic_fake {
     [[nodiscard]] result<void> unlock(region& it, view which) noexcept {
         return called(backing_call::unlock, where(it), [&] { return put_under(it, which, 0); });
     }
-    /// @brief Whoever asks may store from now on, until the lock is closed.
-    [[nodiscard]] bool open_lock(region&, view which) noexcept {
-        return !space_->opened_[which == view::main ? 1 : 2].exchange(true);
+    /// @brief Whoever asks may store from now on, until it is closed as often as it was opened.
+    void open_lock(region&, view which) noexcept {
+        ++space_->openers_[which == view::main ? 1 : 2];
     }
     void close_lock(region&, view which) noexcept {
-        space_->opened_[which == view::main ? 1 : 2] = false;
+        --space_->openers_[which == view::main ? 1 : 2];
     }
 
     /// @brief Makes bytes touchable. What is committed already stays as it is.

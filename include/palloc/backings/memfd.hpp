@@ -158,8 +158,8 @@ class memfd {
     /// the machine has no key left; `os_failure`
     [[nodiscard]] result<void> lock(region& it, view which) noexcept;
     [[nodiscard]] result<void> unlock(region& it, view which) noexcept;
-    /// @brief Lets this thread store through the view; answers whether it could not before.
-    [[nodiscard]] bool open_lock(region& it, view which) noexcept;
+    /// @brief Lets this thread store through the view until it has closed as often as opened.
+    void open_lock(region& it, view which) noexcept;
     void close_lock(region& it, view which) noexcept;
 
   private:

@@ -73,8 +73,8 @@ class mmap_backing {
     /// machine has no key left; `os_failure`
     [[nodiscard]] result<void> lock(region& mapped, view which) noexcept;
     [[nodiscard]] result<void> unlock(region& mapped, view which) noexcept;
-    /// @brief Lets this thread store; answers whether it could not before.
-    [[nodiscard]] bool open_lock(region& mapped, view which) noexcept;
+    /// @brief Lets this thread store until it has closed as often as it has opened.
+    void open_lock(region& mapped, view which) noexcept;
     void close_lock(region& mapped, view which) noexcept;
 
     /// @brief Gives the memory of the pages that lie wholly in `part` back.

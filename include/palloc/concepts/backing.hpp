@@ -162,15 +162,15 @@ enum class view : std::uint8_t { main, alias };
 /// @brief Puts a view under a protection key: it stays mapped, but only a thread that has opened
 /// the lock stores through it. Loads through the main view need no open lock.
 ///
-/// `lock` and `unlock` change the view; `open_lock` answers whether the lock was closed for this
-/// thread. Threads start with the rights of the one that starts them. What a machine without keys
+/// `lock` and `unlock` change the view; `open_lock` and `close_lock` nest: the last to close shuts
+/// it. Threads start with the rights of the one that starts them. What a machine without keys
 /// answers to `lock` is an error.
 template <class B>
 concept backing_has_keys =
     backing_provider<B> && requires(B& b, typename B::region& region, view which) {
         { b.lock(region, which) } noexcept -> std::same_as<result<void>>;
         { b.unlock(region, which) } noexcept -> std::same_as<result<void>>;
-        { b.open_lock(region, which) } noexcept -> std::same_as<bool>;
+        { b.open_lock(region, which) } noexcept -> std::same_as<void>;
         { b.close_lock(region, which) } noexcept -> std::same_as<void>;
     };
 

@@ -106,14 +106,17 @@ class keyed {
                                                     const area_state& state, range part) noexcept {
         if (state.reached == phase::read_only)
             return fail(errc::not_supported);
-        if (state.reached == phase::writable || !backing.open_lock(region, view::main))
-            return window(part); // it is open, and whoever opened it closes it
+        if (state.reached == phase::writable)
+            return window(part);
+        backing.open_lock(region, view::main);
         return window(part, close<Backing>, &backing, &region);
     }
 
-    /// @brief A thread that is older than the key may read from now on.
+    /// @brief A thread that is older than the key, or has left a signal handler by a jump, may read
+    /// from now on; one that was started in a window of its parent's loses that.
     template <backing_has_keys Backing>
     static void let_this_thread_read(Backing& backing, typename Backing::region& region) noexcept {
+        backing.open_lock(region, view::main);
         backing.close_lock(region, view::main);
     }
 

@@ -145,9 +145,8 @@ class write_rare {
             if (state.alias != 0) {
                 const range there{state.alias + (part.base - backing.where(region).base),
                                   part.bytes};
-                return backing.open_lock(region, view::alias)
-                           ? window(there, close_lock<Backing>, &backing, &region)
-                           : window(there);
+                backing.open_lock(region, view::alias);
+                return window(there, close_lock<Backing>, &backing, &region);
             }
         return backing.open_part(region, part).map([&](address base) {
             return window({base, part.bytes}, close_part<Backing>, &backing, &region);

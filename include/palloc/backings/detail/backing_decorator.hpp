@@ -184,10 +184,10 @@ class backing_decorator {
     {
         return asked(backing_call::unlock).and_then([&] { return inner_.unlock(it, which); });
     }
-    [[nodiscard]] bool open_lock(region& it, view which) noexcept
+    void open_lock(region& it, view which) noexcept
         requires backing_has_keys<Backing>
     {
-        return inner_.open_lock(it, which);
+        inner_.open_lock(it, which);
     }
     void close_lock(region& it, view which) noexcept
         requires backing_has_keys<Backing>

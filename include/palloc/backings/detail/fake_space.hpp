@@ -60,11 +60,11 @@ class fake_space {
     [[nodiscard]] bool read_faults(address at) const noexcept {
         const state here = looked_at(at);
         return here.content == 0 || here.allowed == permissions::none ||
-               (here.key == 2 && !opened_[2]);
+               (here.key == 2 && openers_[2] == 0);
     }
     [[nodiscard]] bool write_faults(address at) const noexcept {
         const state here = looked_at(at);
-        return here.content == 0 || !writable(here.allowed) || !opened_[here.key];
+        return here.content == 0 || !writable(here.allowed) || openers_[here.key] == 0;
     }
     [[nodiscard]] bool execute_faults(address at) const noexcept {
         const state here = looked_at(at);
@@ -205,7 +205,7 @@ class fake_space {
     }
 
     mutable std::mutex mutex_;
-    std::array<std::atomic<bool>, 3> opened_{true, false, false}; ///< by key; 0: no key
+    std::array<std::atomic<unsigned>, 3> openers_{1, 0, 0}; ///< by key; 0: no key
     std::size_t page_bytes_;
     address cursor_;
     std::uint64_t next_content_ = 1;
