@@ -18,6 +18,8 @@ VERSION = ("#define PALLOC_VERSION_MAJOR 1\n#define PALLOC_VERSION_MINOR 2\n"
            '#define PALLOC_VERSION_PATCH 3\n#define PALLOC_VERSION "1.2.3"\n')
 SOUND = {
     "meson.build": "project('palloc', 'cpp',\n  version: '1.2.3',\n)\n",
+    "meson_options.txt": "option('slow', type: 'boolean', value: false)\n",
+    "tests/run": "meson setup build -Dslow=true\n",
     "src/meson.build": "files('backends/mmap.cpp')\n",
     "src/backends/mmap.cpp": SPDX + "#include <palloc/backings/mmap.hpp>\n#include <sys/mman.h>\n",
     "tests/backings/meson.build": "files('mmap_test.cpp')\n",
@@ -45,6 +47,9 @@ FAULTS = (
     (registry.headers_are_used_by_a_test, "include/palloc/core/error.hpp", SPDX),
     (registry.sources_are_in_their_build_list, "tests/backings/meson.build", ""),
     (registry.sources_are_in_their_build_list, "src/meson.build", ""),
+    (registry.options_are_tried, "tests/run", ""),
+    (registry.options_are_tried, "meson_options.txt",
+     "option('rare', type: 'feature', value: 'disabled')\n"),
     (hygiene.files_keep_their_line_budget, MMAP, "\n" * 400),
     (hygiene.files_name_their_licence, "include/palloc/core/error.hpp", "\n"),
     (hygiene.versions_agree, "meson.build", ""),
