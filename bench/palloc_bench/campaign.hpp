@@ -43,9 +43,10 @@ struct cell {
     std::string error;   ///< not empty: there is no figure, and why
     std::string skipped; ///< not empty: was not tried, and why
 
-    summary net_ns;              ///< an operation; the harness's own cost subtracted
-    std::vector<double> samples; ///< the same of each repetition
-    double cpu_ns = 0;           ///< an operation, of all threads together, harness included
+    summary net_ns;                         ///< an operation; the harness's own cost subtracted
+    std::vector<double> samples;            ///< the same of each repetition
+    std::vector<double> gross_samples = {}; ///< the same, the harness's cost included
+    double cpu_ns = 0; ///< an operation, of all threads together, harness included
     std::uint64_t operations = 0;
     double completed = 0; ///< share of the trace that was replayed; less than 1: cut
     std::uint64_t peak_bytes = 0;
@@ -76,9 +77,10 @@ struct trace_report {
     std::size_t threads = 0;
     std::uint64_t peak_live_bytes = 0;
     std::uint64_t peak_live_blocks = 0;
-    double harness_ns = 0;   ///< what was subtracted from each operation
-    std::vector<cell> cells; ///< fastest first; then those cut, wrong, skipped
-    bool stopped = false;    ///< before all replays were done
+    double harness_ns = 0;                    ///< what was subtracted from each operation
+    std::vector<cell> cells;                  ///< fastest first; then those cut, wrong, skipped
+    bool stopped = false;                     ///< before all replays were done
+    std::vector<double> harness_samples = {}; ///< ns an operation, of each round
 };
 
 /// @brief The cells that a report shows in detail: the fastest, the leanest, presets, baselines.
@@ -86,7 +88,8 @@ struct trace_report {
                                                      std::string_view baseline);
 
 /// @brief Measures every composition on `program`, round by round, so that a noisy minute of the
-///   machine falls on all of them alike. What was cut or failed is not repeated.
+///   machine falls on all of them alike. What was cut or failed is not repeated. The harness itself
+///   is measured several times a round.
 /// @par Errors  throws `std::runtime_error` where the harness itself cannot be measured
 [[nodiscard]] trace_report measure_all(const trace& program,
                                        std::span<const composition* const> pools,
