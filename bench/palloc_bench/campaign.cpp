@@ -5,6 +5,7 @@
 #include <cmath>
 #include <stdexcept>
 #include <tuple>
+#include <utility>
 
 #include "measurement.hpp"
 
@@ -15,6 +16,8 @@ using clock = std::chrono::steady_clock;
 
 /// An audit looks for what measuring might miss; this share of a replay's time is enough.
 constexpr int audit_share = 4;
+/// Every figure of a round leans on the harness's time in it, so that is the median of several.
+constexpr int harness_times_a_round = 3;
 
 /// One thread never waits: its processor time is the time that passes on an idle machine, and on a
 /// busy one the better figure. Threads wait for each other, and that counts.
@@ -71,6 +74,7 @@ cell result_of(const series& measured, const trace& program, double harness_ns) 
     const player_record& record = measured.last.outcome.record;
     for (const double gross : measured.gross_ns)
         result.samples.push_back(std::max(gross - harness_ns, 0.0));
+    result.gross_samples = measured.gross_ns;
     result.net_ns = summarize(result.samples);
     result.cpu_ns = summarize(measured.cpu_ns).median;
     result.operations = record.operations;
@@ -216,17 +220,29 @@ trace_report measure_all(const trace& program, std::span<const composition* cons
         return measuring_options{decisive ? options.decisive_replay_limit : options.replay_limit,
                                  options.limit_bytes, false};
     };
-    for (int round = 0; round != options.repetitions; ++round) {
-        if (harness.may_repeat(options, true)) // which is subtracted from all
+    campaign_options for_harness = options;
+    for_harness.repetitions *= harness_times_a_round;
+    for_harness.cell_time *= harness_times_a_round;
+    const auto add_harness = [&] { // which is subtracted from all
+        if (harness.may_repeat(for_harness, true))
             harness.add(program,
                         [&] { return measure_harness(program, options.decisive_replay_limit); });
         if (!harness.error.empty())
             throw std::runtime_error(program.name + ": the harness: " + harness.error);
+    };
+    const std::size_t between = pools.size() / harness_times_a_round + 1;
+    std::vector<double> harness_of_rounds;
+    for (int round = 0; round != options.repetitions; ++round) {
+        const auto before = static_cast<std::ptrdiff_t>(harness.gross_ns.size());
+        add_harness();
+        std::size_t visited = 0;
         for (const bool decisive : {true, false})
             for (std::size_t i = 0; i != pools.size() && may_go_on(); ++i) {
                 if (is_decisive(*pools[i], options.baseline) != decisive)
                     continue;
                 ++done;
+                if (++visited % between == 0)
+                    add_harness();
                 if (is_runnable(*pools[i], program.threads()) &&
                     measured[i].may_repeat(options, decisive))
                     measured[i].add(program, [&] {
@@ -234,6 +250,9 @@ trace_report measure_all(const trace& program, std::span<const composition* cons
                                           how(decisive));
                     });
             }
+        if (std::vector now(harness.gross_ns.begin() + before, harness.gross_ns.end());
+            !now.empty())
+            harness_of_rounds.push_back(summarize(std::move(now)).median);
     }
 
     trace_report report{program.name,
@@ -244,7 +263,8 @@ trace_report measure_all(const trace& program, std::span<const composition* cons
                         program.peak_live_blocks,
                         summarize(harness.gross_ns).median,
                         {},
-                        stopped};
+                        stopped,
+                        std::move(harness_of_rounds)};
     for (std::size_t i = 0; i != pools.size(); ++i) {
         cell result;
         if (measured[i].gross_ns.empty() && measured[i].error.empty() && stopped)

@@ -50,9 +50,10 @@ struct cell {
     std::string error;   ///< not empty: there is no figure, and why
     std::string skipped; ///< not empty: was not tried, and why
 
-    summary net_ns;              ///< an operation; the harness's own cost subtracted
-    std::vector<double> samples; ///< the same of each repetition
-    double cpu_ns = 0;           ///< an operation, of all threads together, harness included
+    summary net_ns;                         ///< an operation; the harness's own cost subtracted
+    std::vector<double> samples;            ///< the same of each repetition
+    std::vector<double> gross_samples = {}; ///< the same, the harness's cost included
+    double cpu_ns = 0; ///< an operation, of all threads together, harness included
     std::uint64_t operations = 0;
     double completed = 0; ///< share of the trace that was replayed; less than 1: cut
     std::uint64_t peak_bytes = 0;
@@ -83,9 +84,10 @@ struct trace_report {
     std::size_t threads = 0;
     std::uint64_t peak_live_bytes = 0;
     std::uint64_t peak_live_blocks = 0;
-    double harness_ns = 0;   ///< what was subtracted from each operation
-    std::vector<cell> cells; ///< fastest first; then those cut, wrong, skipped
-    bool stopped = false;    ///< before all replays were done
+    double harness_ns = 0;                    ///< what was subtracted from each operation
+    std::vector<cell> cells;                  ///< fastest first; then those cut, wrong, skipped
+    bool stopped = false;                     ///< before all replays were done
+    std::vector<double> harness_samples = {}; ///< ns an operation, of each round
 };
 
 /// @brief Whether `pool` can replay a trace of so many threads.
@@ -108,7 +110,7 @@ inline constexpr double decisive_weight = 5;
 
 /// @brief Measures every composition on `program`, round by round, so that a noisy minute of the
 ///   machine falls on all of them alike; those that decide go first. What was cut or failed is not
-///   repeated.
+///   repeated. The harness itself is measured several times a round.
 /// @par Errors  throws `std::runtime_error` where the harness itself cannot be measured
 [[nodiscard]] trace_report measure_all(const trace& program,
                                        std::span<const composition* const> pools,

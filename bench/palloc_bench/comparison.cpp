@@ -9,6 +9,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <utility>
 
 #include "statistics.hpp"
 
@@ -89,11 +90,44 @@ std::string why_not_comparable(const json& entry) {
     return entry.value("failures", 0) != 0 ? "refused requests" : "";
 }
 
-/// How many times as long the harness itself took: the machine's own change.
-double machine_ratio(const json& a, const json& b) {
-    const double before = a.value("harness_ns", 0.0);
-    const double after = b.value("harness_ns", 0.0);
-    return before > 0 && after > 0 ? after / before : 1;
+/// A run's samples in units of the harness's own time, which does not depend on the allocator: the
+/// machine's speed cancels out. Each is held to the harness in its own round, so that what is
+/// uncertain of the harness is in the samples' spread, not in all cells as one common error.
+/// @return none: the file has no samples of the harness by round
+std::vector<double> in_harness_times(const json& entry) {
+    std::vector<double> gross = thinned(numbers(entry, "samples_gross_ns"));
+    const std::vector<double> harness = numbers(entry, "harness_samples_ns");
+    if (harness.empty() || *std::min_element(harness.begin(), harness.end()) <= 0)
+        return {};
+    for (std::size_t i = 0; i != gross.size(); ++i) {
+        // Its repetitions may have ended before.
+        const double own = i < harness.size() ? harness[i] : summarize(harness).median;
+        gross[i] = std::max(gross[i] - own, least_ns) / own;
+    }
+    return gross;
+}
+
+/// The samples of both runs, the machine's own change between them taken out.
+std::pair<std::vector<double>, std::vector<double>> times_of(const std::string& name, const json& a,
+                                                             const json& b) {
+    std::vector<double> before = in_harness_times(a);
+    std::vector<double> after = in_harness_times(b);
+    if (!before.empty() && !after.empty())
+        return {before, after};
+    // One of the files has only the harness's median.
+    before = thinned(numbers(a, "samples_ns"));
+    after = thinned(numbers(b, "samples_ns"));
+    if (before.empty() || after.empty())
+        throw std::runtime_error(name + " has no samples_ns");
+    const double harness_before = a.value("harness_ns", 0.0);
+    const double harness_after = b.value("harness_ns", 0.0);
+    const double machine =
+        harness_before > 0 && harness_after > 0 ? harness_after / harness_before : 1;
+    for (double& each : before)
+        each = std::max(each, least_ns);
+    for (double& each : after)
+        each = std::max(each / machine, least_ns);
+    return {before, after};
 }
 
 compared_cell cell_of(const std::string& name, const json& a, const json& b,
@@ -105,15 +139,7 @@ compared_cell cell_of(const std::string& name, const json& a, const json& b,
             cell.remark = why_not_comparable(*each);
     if (!cell.remark.empty())
         return cell;
-    std::vector<double> before = thinned(numbers(a, "samples_ns"));
-    std::vector<double> after = thinned(numbers(b, "samples_ns"));
-    if (before.empty() || after.empty())
-        throw std::runtime_error(name + " has no samples_ns");
-    const double machine = machine_ratio(a, b);
-    for (double& each : before)
-        each = std::max(each, least_ns);
-    for (double& each : after)
-        each = std::max(each / machine, least_ns);
+    auto [before, after] = times_of(name, a, b);
     cell.time = ratio_of(before, after, options.confidence);
     cell.in_time = verdict(cell.time, options.threshold);
     if (cell.in_time == change::unknown)
@@ -224,7 +250,7 @@ std::string text_of(const comparison& compared, const comparison_options& option
     fmt::format_to(
         out,
         "\n{} cells: {} no difference, {} faster, {} slower, {} without a verdict\n"
-        "(second run / first, the machine's own change by the harness's time taken out;\n"
+        "(second run / first, in units of the harness's own time: the machine's change is out;\n"
         " {:g} % confidence intervals of the Mann-Whitney test; changes within {:g} % are "
         "called none)\n",
         compared.cells.size(), compared.count(change::none), compared.count(change::faster),

@@ -4,7 +4,9 @@
 ///
 /// The ratio of a cell is the Hodges-Lehmann estimate: the median of the ratios of every sample of
 /// one run to every sample of the other. Its confidence interval is that of the Mann-Whitney test,
-/// exact, without an assumption about how samples are distributed.
+/// exact, without an assumption about how samples are distributed. Samples are in units of what the
+/// harness itself took in the same round, so that neither the machine's speed nor an error of the
+/// harness's time is taken for a difference of all cells.
 #pragma once
 
 #include <filesystem>

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 namespace palloc::bench {
 namespace {
@@ -64,6 +65,10 @@ std::optional<std::string> why_not(const std::filesystem::path& program, int int
     if ((facts.st_mode & (S_ISUID | S_ISGID)) != 0)
         return fmt::format("{} is set-uid or set-gid: the system loads no foreign library into "
                            "it; record a copy without that bit",
+                           name);
+    if (getxattr(program.c_str(), "security.capability", nullptr, 0) > 0)
+        return fmt::format("{} has file capabilities: the system loads no foreign library into it; "
+                           "record a copy without them",
                            name);
     std::ifstream file(program, std::ios::binary);
     std::array<char, 2> start{};

@@ -209,7 +209,9 @@ json entry_of(const trace_report& report, const cell& each) {
         entry["not_seen"] = each.not_seen;
     entry["spread"] = each.net_ns.spread;
     entry["samples_ns"] = each.samples;
+    entry["samples_gross_ns"] = each.gross_samples;
     entry["harness_ns"] = report.harness_ns;
+    entry["harness_samples_ns"] = report.harness_samples;
     entry["completed"] = each.completed;
     entry["peak_bytes"] = each.peak_bytes;
     entry["peak_live_bytes"] = each.peak_live_bytes;

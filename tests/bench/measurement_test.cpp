@@ -193,11 +193,18 @@ BOOST_AUTO_TEST_CASE(all_are_measured_and_ranked) {
     const auto report = bench::measure_all(program, pools, {.repetitions = 3, .replay_limit = 1h});
     BOOST_TEST(report.operations == 9000u);
     BOOST_TEST(report.harness_ns > 0);
+    BOOST_TEST(report.harness_samples.size() == 3u); // one of each round
+    for (const double each : report.harness_samples)
+        BOOST_TEST(each > 0);
     BOOST_REQUIRE(report.cells.size() == 4u);
     for (const std::size_t i : {0u, 1u}) {
         const bench::cell& whole = report.cells[i];
         BOOST_TEST(whole.comparable());
         BOOST_TEST(whole.samples.size() == 3u);
+        BOOST_REQUIRE(whole.gross_samples.size() == 3u);
+        for (std::size_t j = 0; j != 3; ++j)
+            BOOST_TEST(whole.samples[j] ==
+                       std::max(whole.gross_samples[j] - report.harness_ns, 0.0));
         BOOST_TEST(whole.operations == 9000u);
         BOOST_TEST(whole.peak_live_bytes == program.peak_live_bytes);
         BOOST_TEST(whole.fragmentation.value_or(0.5) == 0.5);

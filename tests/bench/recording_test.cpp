@@ -3,12 +3,23 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <array>
+#include <cstring>
+#include <fcntl.h>
 #include <filesystem>
+#include <map>
+#include <palloc_bench/gzip_lines.hpp>
+#include <palloc_bench/ring_reader.hpp>
 #include <palloc_bench/trace_reader.hpp>
 #include <palloc_bench/trace_summary.hpp>
 #include <regex>
+#include <sstream>
 #include <string>
+#include <unistd.h>
 #include <vector>
+
+#include <sys/mman.h>
+#include <sys/xattr.h>
 
 #include "bench_program.hpp"
 #include "support/skip.hpp"
@@ -57,6 +68,36 @@ std::uint64_t number_before(const std::string& text, const std::string& word) {
     std::string digits = found[1];
     digits.erase(std::remove(digits.begin(), digits.end(), ','), digits.end());
     return std::stoull(digits);
+}
+
+/// What became of the blocks of one trace, by the size that they were asked for with.
+struct life {
+    std::string alignment; ///< "r": came of a resize
+    std::string born_on;   ///< thread
+    std::string died_on;
+};
+std::map<std::string, life> lives_by_size(const std::filesystem::path& file) {
+    std::map<std::string, life> lives;
+    std::map<std::string, std::string> size_of; // by id
+    bench::gzip_lines lines(file);
+    for (std::string_view line; lines.next(line);) {
+        std::istringstream in{std::string(line)};
+        std::string kind, id, size, alignment, thread;
+        in >> kind >> id;
+        if (kind == "a") {
+            in >> size >> alignment >> thread;
+            lives[size_of[id] = size] = {alignment, thread, ""};
+        } else if (kind == "r") {
+            std::string fresh;
+            in >> fresh >> size >> thread;
+            lives[size_of[id]].died_on = thread;
+            lives[size_of[fresh] = size] = {"r", thread, ""};
+        } else if (kind == "f") {
+            in >> thread;
+            lives[size_of[id]].died_on = thread;
+        }
+    }
+    return lives;
 }
 
 } // namespace
@@ -110,6 +151,57 @@ BOOST_AUTO_TEST_CASE(threads_are_told_apart) {
                          0, "general_purpose_shared");
 }
 
+BOOST_AUTO_TEST_CASE(every_form_of_asking_is_recorded) {
+    const workplace work;
+    const std::string program =
+        std::filesystem::read_symlink("/proc/self/exe").parent_path() / "bench" / "every_form";
+    BOOST_TEST(
+        palloc_bench("record -q --follow -o " + work / "e.trace.gz" + " -- " + program).status ==
+        0);
+    auto own = lives_by_size(work / "e.trace.gz");
+    const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+    const std::string page_aligned = std::to_string(page);
+    const std::map<std::string, std::string> alignments{
+        {"5001", "16"},
+        {"5005", "16"},         // calloc
+        {"5011", "64"},         // memalign
+        {"5120", "128"},        // aligned_alloc
+        {"5021", "256"},        // posix_memalign
+        {"5023", page_aligned}, // valloc
+        {std::to_string((5003 + page - 1) / page * page), page_aligned},
+        {"5031", "16"}, // reallocarray
+        {"5051", "16"},
+        {"6007", "r"},
+        {"5059", "16"}, // freed by a resize to nothing
+        {"5039", "16"}, // operator new, and new[]
+        {"5043", "16"},
+        {"5632", "512"}, // with std::align_val_t
+        {"5047", "16"},  // with std::nothrow
+    };
+    for (const auto& [size, alignment] : alignments)
+        BOOST_TEST_CONTEXT(size) {
+            BOOST_REQUIRE(own.contains(size));
+            BOOST_TEST(own[size].alignment == alignment);
+            BOOST_TEST(own[size].born_on == "0");
+            BOOST_TEST(own[size].died_on == "0");
+        }
+    BOOST_REQUIRE(own.contains("5081"));
+    BOOST_TEST(own["5081"].born_on == "1"); // and freed on another thread
+    BOOST_TEST(own["5081"].died_on == "0");
+    BOOST_TEST(own["5087"].born_on == "0"); // lives on here, whatever the child does
+    BOOST_TEST(own["5087"].died_on == "");
+    BOOST_TEST(!own.contains("5099"));
+
+    const auto traces = work.traces();
+    BOOST_REQUIRE(traces.size() == 2u);
+    auto child = lives_by_size(traces[traces[0].filename() == "e.trace.gz" ? 1 : 0]);
+    BOOST_TEST(child["5099"].died_on == "0");
+    BOOST_TEST(!child.contains("5087"));
+    BOOST_TEST(!child.contains("5001"));
+
+    palloc::test::expect("trace " + work / "e.trace.gz", 0, "threads       2; ");
+}
+
 BOOST_AUTO_TEST_CASE(exit_codes_and_signals_are_the_programs) {
     const workplace work;
     const std::string record = "record -q -o " + work / "t.trace.gz" + " -- ";
@@ -130,22 +222,55 @@ BOOST_AUTO_TEST_CASE(exit_codes_and_signals_are_the_programs) {
 
 BOOST_AUTO_TEST_CASE(killed_between_two_instructions_the_trace_is_valid) {
     const workplace work;
-    for (const char* const delay : {"0.2", "0.35", "0.5"}) {
-        const run_result got = palloc_bench(
-            "record -q -o " + work / "k.trace.gz" + " -- timeout -s KILL " + delay +
-            " env PYTHONMALLOC=malloc python3 -c 'while True: [str(i) for i in range(100)]' "
-            "--follow");
-        (void)got;
-        (void)bench::read_trace(work / "k.trace.gz"); // throws where it is not
+    const std::string endless = " env PYTHONMALLOC=malloc python3 -c 'while True: [str(i) for i in "
+                                "range(100)]'";
+    for (const char* const delay : {"0.2", "0.35"}) {
+        (void)palloc_bench("record -q --follow -o " + work / "k.trace.gz" + " -- timeout -s KILL " +
+                           delay + endless);
+        for (const auto& file : work.traces()) {
+            (void)bench::read_trace(file); // throws where it is not valid
+            std::filesystem::remove(file);
+        }
     }
     const run_result got = palloc_bench("record --follow -q -o " + work / "f.trace.gz" +
-                                        " -- timeout -s KILL 1 env PYTHONMALLOC=malloc python3 -c "
-                                        "'while True: [str(i) for i in range(100)]'");
+                                        " -- timeout -s KILL 1" + endless);
     BOOST_TEST(got.status == 128 + 9);
     std::size_t most = 0;
     for (const auto& file : work.traces())
         most = std::max(most, bench::read_trace(file).operation_count());
     BOOST_TEST(most > 1000u); // python begins; how far it comes is the machine's
+}
+
+BOOST_AUTO_TEST_CASE(a_killed_threads_ticket_is_passed_over) {
+    // Tickets 0 to 3 were drawn; who drew the third was killed before it published.
+    const workplace work;
+    namespace record = palloc::record;
+    const std::string name = work / "ring";
+    {
+        const bench::descriptor file(open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+        BOOST_REQUIRE(ftruncate(file.get(), sizeof(record::ring)) == 0);
+        void* const mapped =
+            mmap(nullptr, sizeof(record::ring), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+        BOOST_REQUIRE(mapped != MAP_FAILED);
+        auto& ring = *static_cast<record::ring*>(mapped);
+        std::strcpy(ring.command, "killed");
+        for (const std::uint64_t ticket : {0u, 1u, 3u}) {
+            record::event& event = ring.at(ticket);
+            event.address = 4096 * (ticket + 1);
+            event.bytes = 100 + ticket;
+            event.thread = static_cast<std::uint32_t>(ticket % 2 + 1);
+            event.kind = record::event_kind::allocate;
+            event.alignment_log2 = 4;
+            event.published.store(ticket + 1);
+        }
+        ring.tickets.store(4);
+        munmap(mapped, sizeof(record::ring));
+    }
+    bench::ring_reader reader(name, getpid(), 0, work / "hole.trace.gz");
+    BOOST_TEST(reader.read_some(10) == 2u); // while it may yet be published, it is waited for
+    BOOST_TEST(reader.read_some(10) == 0u);
+    BOOST_TEST(reader.finish().allocated_bytes == 100u + 101 + 103);
+    BOOST_TEST(bench::read_trace(work / "hole.trace.gz").operation_count() == 3u);
 }
 
 BOOST_AUTO_TEST_CASE(follow_records_each_process_in_its_own_file) {
@@ -173,6 +298,12 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_recorded_is_refused_in_words) {
     std::filesystem::permissions(work.folder() / "true", std::filesystem::perms::set_uid,
                                  std::filesystem::perm_options::add);
     palloc::test::expect(record + work / "true", 2, "is set-uid");
+    std::filesystem::copy_file("/bin/true", work.folder() / "capable");
+    // cap_net_raw, permitted: version 2 of the kernel's vfs_cap_data.
+    const std::array<std::uint32_t, 5> capability{0x02000000, 1u << 13, 0, 0, 0};
+    if (setxattr((work / "capable").c_str(), "security.capability", capability.data(),
+                 sizeof capability, 0) == 0)
+        palloc::test::expect(record + work / "capable", 2, "has file capabilities");
     const temporary_file text("no program", "text");
     std::filesystem::permissions(text.path(), std::filesystem::perms::owner_all);
     palloc::test::expect(record + text.path().string(), 2, "is neither a program nor a script");

@@ -5,6 +5,7 @@ import re
 
 from tree import CODE
 
+OFF = re.compile(r"^option\('(\w+)'.*value: (?:false|'disabled')", re.MULTILINE)
 QUOTED = re.compile(r"'([^']+)'")
 
 
@@ -45,5 +46,12 @@ def sources_are_in_their_build_list(tree):
             yield f"{path} is in no meson.build"
 
 
+def options_are_tried(tree):
+    """What is built only on request is built by some configuration of tests/run."""
+    for option in OFF.findall(tree.text("meson_options.txt")):
+        if not re.search(rf"-D{option}=(true|enabled)\b", tree.text("tests/run")):
+            yield f"tests/run never sets -D{option}"
+
+
 RULES = (policies_are_in_their_type_list, policies_have_their_own_test,
-         headers_are_used_by_a_test, sources_are_in_their_build_list)
+         headers_are_used_by_a_test, sources_are_in_their_build_list, options_are_tried)
