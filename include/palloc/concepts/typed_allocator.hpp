@@ -11,12 +11,12 @@
 ///
 /// `realloc`, where `old_layout.bytes` is 0: `old` is ignored, there is no old block.
 /// Where `wanted.bytes` is 0: the old block is freed, and the answer is `dangling(alignment)`,
-/// which is aligned and not null, and of length 0; this cannot fail, but where the alignment is none:
-/// that is `bad_alignment` for every size. Else: the answer is aligned to
-/// `wanted.alignment`, has `wanted.bytes` bytes or more, and its first min(old, new) bytes are
-/// those of the old block, whose address is no longer valid. With `flags::zero` the bytes from the
-/// old size to the new are 0, whatever earlier calls said. A failure leaves the old block as it
-/// was. The node is a wish for new memory; a block that can stay where it is stays.
+/// which is aligned and not null, and of length 0; this cannot fail, but where the alignment is
+/// none: that is `bad_alignment` for every size. Else: the answer is aligned to `wanted.alignment`,
+/// has `wanted.bytes` bytes or more, and its first min(old, new) bytes are those of the old block,
+/// whose address is no longer valid. With `flags::zero` the bytes from the old size to the new are
+/// 0, whatever earlier calls said. A failure leaves the old block as it was. The node is a wish for
+/// new memory; a block that can stay where it is stays.
 ///
 /// `old_layout` is the layout of the last call that answered `old`; flags and node may differ.
 /// Minimal model: `archetypes::typed_allocator`. Refinements: `shrinking_allocator` gives back what
