@@ -52,7 +52,7 @@ int cell(pmalloc_mode mode, strength wanted, Protection protection, test::attack
     const auto memory = pool.alloc(area_bytes);
     if (!memory)
         return '?';
-    const test::victim v{{reinterpret_cast<address>(*memory), area_bytes}};
+    const test::victim v{{address_of(*memory), area_bytes}};
     v.fill();
     const auto answer = [&](verdict otherwise) {
         const verdict seen = v.look();

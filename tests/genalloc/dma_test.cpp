@@ -135,7 +135,7 @@ BOOST_AUTO_TEST_CASE(are_zeroed_to_the_byte) {
     alignas(64) std::array<unsigned char, 1024> memory;
     memory.fill(0xaa);
     touchable_genalloc pool({.order = 6});
-    const auto base = reinterpret_cast<address>(memory.data());
+    const auto base = address_of(memory.data());
     BOOST_TEST(pool.add_virt(base, 0x4000, memory.size()).has_value());
     const auto zeroes = [&](dma_block block, std::uint64_t bytes) {
         const auto from = memory.begin() + static_cast<std::ptrdiff_t>(block.where - base);

@@ -37,7 +37,7 @@ bool live(bool& consistent) {
         return done;
     };
     Allocator code;
-    const range near = within_reach_of(reinterpret_cast<address>(&returns));
+    const range near = within_reach_of(reinterpret_cast<std::uintptr_t>(&returns));
     const auto block = twice([&] { return code.allocate(near, 16, permissions::read_execute); });
     (void)twice([&] { return block->write(0, returns(1)); });
     const auto value_is = [&](int value) {

@@ -220,7 +220,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(no_page_has_two_permissions, Allocator, kinds) {
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(the_range_is_honoured_exactly, Allocator, kinds) {
     Allocator code;
-    const range near = within_reach_of(reinterpret_cast<address>(&call<Allocator>));
+    const range near = within_reach_of(reinterpret_cast<std::uintptr_t>(&call<Allocator>));
     std::vector<typename Allocator::allocation> blocks;
     for (int i = 0; i != 100; ++i) {
         const auto got = code.allocate(near, 30'000, permissions::read_execute);

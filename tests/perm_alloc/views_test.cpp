@@ -165,7 +165,7 @@ BOOST_AUTO_TEST_CASE(data_is_a_memory_resource) {
     std::pmr::vector<std::pmr::string> words(&resource);
     for (int i = 0; i != 1000; ++i)
         words.emplace_back("a string that is too long to live inside its object");
-    BOOST_TEST(code.find(reinterpret_cast<address>(words.data())).is_writable());
+    BOOST_TEST(code.find(address_of(words.data())).is_writable());
     const auto of_code = code_of(code, 1);
     BOOST_TEST(code.free(of_code).has_value());
 }

@@ -46,8 +46,8 @@ struct twin_area {
     [[nodiscard]] std::size_t step_of(address place) const noexcept {
         const std::uint64_t offset = place - where.base;
         if (where.bytes <= 64 * least_step_bytes && page_bytes <= least_step_bytes) [[likely]]
-            return offset / least_step_bytes;
-        return offset / step_bytes();
+            return static_cast<std::size_t>(offset / least_step_bytes);
+        return static_cast<std::size_t>(offset / step_bytes());
     }
     [[nodiscard]] range bytes_of_step(std::size_t step) const noexcept {
         const std::uint64_t first = step * step_bytes();
