@@ -45,8 +45,8 @@ bool live(bool& consistent) {
     };
     value_is(1);
     const auto patch = [&](int from, int to) {
-        auto writer = twice([&] { return block->open(value_offset, 4); });
-        (void)writer->put(0, to);
+        auto writer = twice([&] { return block->open(value_offset, sizeof(encoded(0))); });
+        (void)writer->put(0, encoded(to));
         if (!writer->commit()) {
             all_good = false;
             value_is(from); // nothing of it is live
