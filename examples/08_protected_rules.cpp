@@ -68,7 +68,7 @@ thread_local sigjmp_buf after_fault;
 [[gnu::noinline]] long attack(const rule& victim, const std::atomic<bool>& stop) {
     volatile long faults = 0;
     while (!stop) {
-        (void)::mprotect(reinterpret_cast<void*>(address_of(&victim) & ~4095UL), 4096,
+        (void)::mprotect(reinterpret_cast<void*>(address_of(&victim) & ~address{4095}), 4096,
                          PROT_READ | PROT_WRITE);
         if (sigsetjmp(after_fault, 1) == 0)
             const_cast<volatile bool&>(victim.allows) = true;

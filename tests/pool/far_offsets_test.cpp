@@ -3,6 +3,8 @@
 // too.
 #include <palloc/algorithms/best_fit.hpp>
 #include <palloc/algorithms/first_fit.hpp>
+#include <palloc/algorithms/first_fit_align.hpp>
+#include <palloc/algorithms/fixed.hpp>
 #include <palloc/algorithms/random_fit.hpp>
 #include <palloc/algorithms/spread.hpp>
 #include <palloc/backings/borrowed.hpp>
@@ -183,7 +185,7 @@ BOOST_AUTO_TEST_CASE(genalloc_lends_physical_ranges_above_4_gib) {
     BOOST_TEST(*aligned == high.base + 7 * gib + 0x2000);
     BOOST_TEST(pool.free(*aligned, 4096).has_value());
     BOOST_TEST(pool.free(*first, 5 * gib).has_value());
-    const auto there = pool.alloc(4096, fixed(4 * gib + 4096));
+    const auto there = pool.alloc(4096, palloc::fixed(4 * gib + 4096));
     BOOST_TEST_REQUIRE(there.has_value());
     BOOST_TEST(*there == high.base + 4 * gib + 4096);
     BOOST_TEST(pool.free(*there, 4096).has_value());
