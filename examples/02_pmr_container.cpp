@@ -16,7 +16,7 @@ int main() {
         stock["a key that is too long to be kept in the string itself"] = 42;
         stock["another key that is too long to be kept in the string"] = 7;
         const auto& key = stock.begin()->first;
-        if (stock.size() != 2 || !pool.owns(reinterpret_cast<palloc::address>(key.data())))
+        if (stock.size() != 2 || !pool.owns(palloc::address_of(key.data())))
             return 1;
     }
     // [pmr]

@@ -42,8 +42,9 @@ int main() {
     std::size_t factor_at = 0;
     const auto text = assemble(3, factor_at);
     // Within the reach of a 32-bit call from this program's own functions.
-    const auto block = code.allocate(
-        {.within = within_reach_of(reinterpret_cast<address>(&assemble)), .bytes = text.size()});
+    const auto block =
+        code.allocate({.within = within_reach_of(reinterpret_cast<std::uintptr_t>(&assemble)),
+                       .bytes = text.size()});
     if (!block || !block->write(0, text)) {
         std::puts("no executable memory");
         return 1;

@@ -72,8 +72,8 @@ struct hostility {
 /// What an attacker does who can store anywhere and make some system calls.
 [[gnu::noinline]] void attack(const rule& victim, hostility& told) {
     while (!told.stop) {
-        (void)::mprotect(reinterpret_cast<void*>(reinterpret_cast<address>(&victim) & ~4095UL),
-                         4096, PROT_READ | PROT_WRITE);
+        (void)::mprotect(reinterpret_cast<void*>(address_of(&victim) & ~address{4095}), 4096,
+                         PROT_READ | PROT_WRITE);
         if (sigsetjmp(after_fault, 1) == 0)
             const_cast<volatile bool&>(victim.allows) = true;
         else

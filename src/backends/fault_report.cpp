@@ -17,8 +17,7 @@ constinit std::atomic<fault_describer> describing = nullptr;
 struct sigaction before; // written before `describing` is set, read while it is
 
 memory_fault facts_of(const siginfo_t& info, [[maybe_unused]] const void* context) noexcept {
-    memory_fault fault{.place = reinterpret_cast<address>(info.si_addr),
-                       .thread = os::thread_number()};
+    memory_fault fault{.place = address_of(info.si_addr), .thread = os::thread_number()};
 #if defined(__x86_64__)
     const auto& registers = static_cast<const ucontext_t*>(context)->uc_mcontext.gregs;
     constexpr long long write_bit = 1 << 1;

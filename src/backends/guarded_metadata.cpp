@@ -18,7 +18,7 @@ constexpr std::size_t arena_bytes = std::size_t{64} << 10;
 constexpr std::size_t header_bytes = storage_alignment;
 
 range pages_of(const void* at, std::size_t bytes) noexcept {
-    return {reinterpret_cast<address>(at), bytes};
+    return {address_of(at), bytes};
 }
 
 } // namespace

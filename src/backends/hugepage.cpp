@@ -76,7 +76,7 @@ result<std::uint64_t> pagemap_entry(address place) noexcept {
 std::size_t hugepage::page_bytes() const noexcept {
     if (options_.base || options_.transparent || !(options_.huge || options_.gigantic))
         return os::page_bytes();
-    return options_.huge ? huge_bytes : gigantic_bytes;
+    return static_cast<std::size_t>(options_.huge ? huge_bytes : gigantic_bytes);
 }
 
 std::size_t hugepage::page_bytes(const region& it) const noexcept {

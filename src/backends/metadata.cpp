@@ -25,7 +25,7 @@ static_assert(std::countr_zero(largest_small_bytes / storage_alignment) == 9);
 
 /// @brief Where this fails the pages stay; nobody could do anything about it.
 void unmap_pages(void* pages, std::uint64_t bytes) noexcept {
-    (void)os::unmap({reinterpret_cast<address>(pages), bytes});
+    (void)os::unmap({address_of(pages), bytes});
 }
 
 std::uint64_t whole_pages(std::size_t bytes) noexcept {

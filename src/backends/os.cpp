@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "os.hpp"
 
+#include <palloc/core/wide.hpp>
+
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <fcntl.h>
+#include <limits>
 #include <unistd.h>
 
 #include <sys/mman.h>
@@ -78,6 +81,26 @@ void* pointer(address at) noexcept {
     return reinterpret_cast<void*>(at);
 }
 
+/// @brief A size for the system, which refuses what its address space cannot hold.
+std::size_t size(std::uint64_t bytes) noexcept {
+    return saturated_size(bytes);
+}
+
+/// @brief What answers an address. One that this process cannot have is refused as the system
+/// refuses those that it has not.
+template <class SystemCall>
+result<address> place(call kind, address wished, SystemCall&& make) noexcept {
+    return through(kind,
+                   [&]() noexcept {
+                       if (wished > std::numeric_limits<std::uintptr_t>::max()) {
+                           errno = ENOMEM;
+                           return ~std::uintptr_t{0};
+                       }
+                       return reinterpret_cast<std::uintptr_t>(make());
+                   })
+        .map([](std::uintptr_t at) noexcept { return address{at}; });
+}
+
 unsigned long bits(std::span<const unsigned long> mask) noexcept {
     return mask.size_bytes() * 8;
 }
@@ -101,47 +124,46 @@ std::size_t page_bytes() noexcept {
 
 result<address> map(address at, std::uint64_t bytes, int protection, int flags, int file,
                     off_t offset) noexcept {
-    return through(call::map, [&] {
-        return reinterpret_cast<address>(
-            ::mmap(pointer(at), bytes, protection, flags, file, offset));
-    });
+    return place(call::map, at,
+                 [&] { return ::mmap(pointer(at), size(bytes), protection, flags, file, offset); });
 }
 
 result<void> unmap(range where) noexcept {
-    return done(call::unmap, [&] { return ::munmap(pointer(where.base), where.bytes); });
+    return done(call::unmap, [&] { return ::munmap(pointer(where.base), size(where.bytes)); });
 }
 
 result<void> protect(range where, int protection) noexcept {
     return done(call::protect,
-                [&] { return ::mprotect(pointer(where.base), where.bytes, protection); });
+                [&] { return ::mprotect(pointer(where.base), size(where.bytes), protection); });
 }
 
 result<void> advise(range where, int advice) noexcept {
-    return done(call::advise, [&] { return ::madvise(pointer(where.base), where.bytes, advice); });
+    return done(call::advise,
+                [&] { return ::madvise(pointer(where.base), size(where.bytes), advice); });
 }
 
-result<address> remap(range old, std::uint64_t bytes, int flags, address place) noexcept {
-    return through(call::remap, [&] {
-        return reinterpret_cast<address>(
-            ::mremap(pointer(old.base), old.bytes, bytes, flags, pointer(place)));
+result<address> remap(range old, std::uint64_t bytes, int flags, address to) noexcept {
+    return place(call::remap, to, [&] {
+        return ::mremap(pointer(old.base), size(old.bytes), size(bytes), flags, pointer(to));
     });
 }
 
 result<void> residency(range where, std::span<unsigned char> pages) noexcept {
     return done(call::residency,
-                [&] { return ::mincore(pointer(where.base), where.bytes, pages.data()); });
+                [&] { return ::mincore(pointer(where.base), size(where.bytes), pages.data()); });
 }
 
 result<void> lock(range where) noexcept {
-    return done(call::lock, [&] { return ::mlock(pointer(where.base), where.bytes); });
+    return done(call::lock, [&] { return ::mlock(pointer(where.base), size(where.bytes)); });
 }
 
 result<void> unlock(range where) noexcept {
-    return done(call::unlock, [&] { return ::munlock(pointer(where.base), where.bytes); });
+    return done(call::unlock, [&] { return ::munlock(pointer(where.base), size(where.bytes)); });
 }
 
 result<void> seal(range where) noexcept {
-    return done(call::seal, [&] { return ::syscall(SYS_mseal, where.base, where.bytes, 0UL); });
+    return done(call::seal,
+                [&] { return ::syscall(SYS_mseal, pointer(where.base), size(where.bytes), 0UL); });
 }
 
 result<int> open(const char* path, int flags) noexcept {
@@ -232,7 +254,8 @@ result<void> lock_byte(int file, int command, short type, std::uint64_t offset) 
 result<void> bind(range where, int mode, std::span<const unsigned long> nodes,
                   unsigned flags) noexcept {
     return done(call::bind, [&] {
-        return ::syscall(SYS_mbind, where.base, where.bytes, mode, nodes.data(), bits(nodes) + 1,
+        return ::syscall(SYS_mbind, pointer(where.base), size(where.bytes), mode, nodes.data(),
+                         bits(nodes) + 1,
                          flags); // the kernel looks at one bit less than it is told of
     });
 }
@@ -242,7 +265,7 @@ result<int> policy(std::span<unsigned long> nodes, address at, unsigned long fla
     return done(call::policy,
                 [&] {
                     return ::syscall(SYS_get_mempolicy, &mode, nodes.empty() ? nullptr : &nodes[0],
-                                     bits(nodes), at, flags);
+                                     bits(nodes), pointer(at), flags);
                 })
         .map([&]() noexcept { return mode; });
 }
@@ -263,7 +286,8 @@ result<void> key_free(int key) noexcept {
 
 result<void> key_protect(range where, int protection, int key) noexcept {
     return done(call::key_protect, [&] {
-        return ::syscall(SYS_pkey_mprotect, where.base, where.bytes, protection, key);
+        return ::syscall(SYS_pkey_mprotect, pointer(where.base), size(where.bytes), protection,
+                         key);
     });
 }
 

@@ -20,8 +20,7 @@ std::uint64_t detail::generation_now() noexcept {
 }
 
 result<void> synchronise_instructions(range changed) noexcept {
-    __builtin___clear_cache(reinterpret_cast<char*>(changed.base),
-                            reinterpret_cast<char*>(changed.base + changed.bytes));
+    flush_instructions(changed);
     const auto synchronise = [] { return os::barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE); };
     auto done = synchronise();
     if (!done && done.error().os_code == EPERM) { // not registered yet

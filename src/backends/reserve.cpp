@@ -107,7 +107,8 @@ result<void> reserve::move_pages(region& from, range part, region& to, address p
         // Several mappings, or a kernel before 5.7.
         if (const auto there = os::protect(target, PROT_READ | PROT_WRITE); !there)
             return there;
-        std::memcpy(reinterpret_cast<void*>(place), reinterpret_cast<void*>(part.base), part.bytes);
+        std::memcpy(reinterpret_cast<void*>(place), reinterpret_cast<void*>(part.base),
+                    static_cast<std::size_t>(part.bytes));
     }
     (void)decommit(from, part); // the pages have moved, whether or not this succeeds
     return {};

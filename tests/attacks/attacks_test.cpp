@@ -59,7 +59,7 @@ int cell(const column& it, Protection protection, test::attack& attack) {
     const auto memory = pool.alloc(area_bytes);
     if (!memory)
         return '?';
-    const test::victim v{{reinterpret_cast<address>(*memory), area_bytes}};
+    const test::victim v{{address_of(*memory), area_bytes}};
     v.fill();
     const auto answer = [&](verdict otherwise) {
         const verdict seen = v.look();

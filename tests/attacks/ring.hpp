@@ -50,7 +50,7 @@ class ring {
         std::memset(entries, 0, sizeof *entries);
         entries->opcode = IORING_OP_READ_FIXED;
         entries->fd = ends[0];
-        entries->addr = reinterpret_cast<std::uint64_t>(buffer_);
+        entries->addr = address_of(buffer_);
         entries->len = 1;
         entries->off = ~std::uint64_t{0};
         auto* const tail = reinterpret_cast<unsigned*>(submissions + parameters_.sq_off.tail);

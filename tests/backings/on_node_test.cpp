@@ -205,7 +205,7 @@ BOOST_AUTO_TEST_CASE(metadata_comes_from_its_node_too) {
     for (const std::size_t bytes : {std::size_t{100}, std::size_t{1} << 20}) {
         std::byte* const storage = books.take(bytes).value();
         storage[0] = std::byte{1};
-        BOOST_TEST((detail::node_of(reinterpret_cast<address>(storage)).value() == node));
+        BOOST_TEST((detail::node_of(address_of(storage)).value() == node));
         books.give_back(storage, bytes);
     }
     BOOST_TEST(books.unbound_mappings() == 0u);

@@ -101,7 +101,7 @@ struct island {
     metadata_arena metadata{books};
     pool_type blocks{{.on_misuse = {count_misuse}, .metadata = metadata}};
 
-    [[nodiscard]] address base() const { return reinterpret_cast<address>(memory); }
+    [[nodiscard]] address base() const { return address_of(memory); }
 };
 
 island<boundary<indexed>, first_fit> indexed_island;

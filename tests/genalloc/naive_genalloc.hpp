@@ -22,8 +22,8 @@ class naive_genalloc {
     explicit naive_genalloc(unsigned order) : order_(order) {}
 
     void add(address base, address physical, std::uint64_t bytes, void* owner = nullptr) {
-        chunks_.push_back(
-            {base, base + bytes - 1, bytes, physical, owner, std::vector<bool>(bytes >> order_)});
+        chunks_.push_back({base, base + bytes - 1, bytes, physical, owner,
+                           std::vector<bool>(static_cast<std::size_t>(bytes >> order_))});
     }
 
     /// @brief `data`: the alignment as an int, or the offset.
@@ -41,7 +41,7 @@ class naive_genalloc {
             if (start >= c->busy.size())
                 continue;
             for (std::uint64_t i = 0; i != count; ++i)
-                c->busy[start + i] = true;
+                c->busy[static_cast<std::size_t>(start + i)] = true;
             if (owner != nullptr)
                 *owner = c->owner;
             return c->base + (start << order_);
@@ -61,10 +61,10 @@ class naive_genalloc {
         if (count > c->busy.size() || start > c->busy.size() - count)
             return count == 0;
         for (std::uint64_t i = 0; i != count; ++i)
-            if (!c->busy[start + i])
+            if (!c->busy[static_cast<std::size_t>(start + i)])
                 return false;
         for (std::uint64_t i = 0; i != count; ++i)
-            c->busy[start + i] = false;
+            c->busy[static_cast<std::size_t>(start + i)] = false;
         return true;
     }
 
@@ -125,13 +125,13 @@ class naive_genalloc {
                                    std::uint64_t count, std::uint64_t mask, std::uint64_t offset) {
         while (true) {
             std::uint64_t at = start;
-            while (at < busy.size() && busy[at])
+            while (at < busy.size() && busy[static_cast<std::size_t>(at)])
                 ++at;
             at = ((at + offset + mask) & ~mask) - offset;
             if (at > busy.size() || count > busy.size() - at)
                 return no;
             std::uint64_t in_the_way = at;
-            while (in_the_way != at + count && !busy[in_the_way])
+            while (in_the_way != at + count && !busy[static_cast<std::size_t>(in_the_way)])
                 ++in_the_way;
             if (in_the_way == at + count)
                 return at;
@@ -168,7 +168,7 @@ class naive_genalloc {
         std::uint64_t best_length = no;
         for (std::uint64_t at = 0; at < c.busy.size();) {
             std::uint64_t end = at;
-            while (end < c.busy.size() && !c.busy[end])
+            while (end < c.busy.size() && !c.busy[static_cast<std::size_t>(end)])
                 ++end;
             if (end != at && end - at >= count && end - at < best_length) {
                 best = at;

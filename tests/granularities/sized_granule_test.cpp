@@ -4,6 +4,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include <cstddef>
+#include <cstdint>
 
 #include "support/granularity_checks.hpp"
 
@@ -20,8 +21,8 @@ BOOST_AUTO_TEST_CASE(agrees_with_division_for_small_sizes) {
 BOOST_AUTO_TEST_CASE(agrees_with_division_for_sizes_of_every_length) {
     test::random_source random;
     for (int length = 0; length < 64; ++length) {
-        const std::size_t power = std::size_t{1} << length;
-        for (const std::size_t bytes : {power, power - 1, power + 1, random.bits() >> length})
+        const std::uint64_t power = std::uint64_t{1} << length;
+        for (const std::uint64_t bytes : {power, power - 1, power + 1, random.bits() >> length})
             if (bytes != 0)
                 test::check_against_division(sized_granule(bytes), random);
     }

@@ -58,7 +58,7 @@ bool is_all(std::span<const std::byte> bytes, unsigned char value) {
 }
 
 bool is_readable(const std::byte* place) {
-    return test::page_probe().readable(reinterpret_cast<address>(place));
+    return test::page_probe().readable(address_of(place));
 }
 
 } // namespace

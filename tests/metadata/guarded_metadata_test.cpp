@@ -19,7 +19,7 @@ namespace {
 using namespace palloc;
 
 bool writable(const void* at) {
-    return test::page_probe().writable(reinterpret_cast<address>(at));
+    return test::page_probe().writable(address_of(at));
 }
 
 BOOST_AUTO_TEST_CASE(closed_books_are_read_and_not_written) {
@@ -35,13 +35,13 @@ BOOST_AUTO_TEST_CASE(closed_books_are_read_and_not_written) {
             BOOST_TEST((*pages[0] == std::byte{7}));
             for (const std::byte* each : pages) {
                 BOOST_TEST(!writable(each));
-                BOOST_TEST(books.contains(reinterpret_cast<address>(each)));
+                BOOST_TEST(books.contains(address_of(each)));
             }
             BOOST_TEST(!writable(pages[1] + (1 << 20) - 1));
             BOOST_TEST(books.open().has_value());
             BOOST_TEST((writable(pages[1]) && writable(pages[2])));
         }
-        BOOST_TEST(!books.contains(reinterpret_cast<address>(&books)));
+        BOOST_TEST(!books.contains(address_of(&books)));
         BOOST_TEST(books.mapped_bytes() >= std::uint64_t{1} << 20);
     }
     BOOST_TEST(test::mapped_pages() == before);
@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(they_may_lie_in_themselves) {
         guarded_metadata first;
         std::byte* const place = first.take(sizeof(guarded_metadata)).value();
         auto* const inside = ::new (place) guarded_metadata(std::move(first));
-        BOOST_TEST(inside->contains(reinterpret_cast<address>(inside)));
+        BOOST_TEST(inside->contains(address_of(inside)));
         BOOST_TEST(inside->close().has_value());
         BOOST_TEST(!writable(inside));
         BOOST_TEST(inside->open().has_value());

@@ -37,7 +37,7 @@ bool live(bool& consistent) {
         return done;
     };
     Allocator code;
-    const range near = within_reach_of(reinterpret_cast<address>(&returns));
+    const range near = within_reach_of(reinterpret_cast<std::uintptr_t>(&returns));
     const auto block = twice([&] { return code.allocate(near, 16, permissions::read_execute); });
     (void)twice([&] { return block->write(0, returns(1)); });
     const auto value_is = [&](int value) {
@@ -45,8 +45,8 @@ bool live(bool& consistent) {
     };
     value_is(1);
     const auto patch = [&](int from, int to) {
-        auto writer = twice([&] { return block->open(value_offset, 4); });
-        (void)writer->put(0, to);
+        auto writer = twice([&] { return block->open(value_offset, sizeof(encoded(0))); });
+        (void)writer->put(0, encoded(to));
         if (!writer->commit()) {
             all_good = false;
             value_is(from); // nothing of it is live

@@ -76,10 +76,10 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(code_is_written_and_called, Allocator, kinds) {
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_partial_edit_keeps_the_rest, Allocator, kinds) {
     Allocator code;
     const auto block = code_of(code, 1);
-    auto writer = block.open(value_offset, 4);
+    auto writer = block.open(value_offset, sizeof(encoded(0)));
     BOOST_TEST_REQUIRE(writer.has_value());
-    BOOST_TEST(writer->put(0, std::int32_t{7}).has_value());
-    BOOST_TEST((writer->put(1, std::int32_t{7}).error().code == errc::past_the_end));
+    BOOST_TEST(writer->put(0, encoded(7)).has_value());
+    BOOST_TEST((writer->put(1, encoded(7)).error().code == errc::past_the_end));
     BOOST_TEST(call(block) == 1); // nothing is seen before
     BOOST_TEST(writer->commit().has_value());
     BOOST_TEST(call(block) == 7);
@@ -107,8 +107,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(two_writers_onto_one_place_keep_each_others_bytes,
     auto low = block.open();
     auto high = block.open();
     BOOST_TEST_REQUIRE((low && high));
-    BOOST_TEST(low->put(value_offset, std::uint16_t{0x0a0b}).has_value());
-    BOOST_TEST(high->put(value_offset + 2, std::uint16_t{0x0c0d}).has_value());
+    BOOST_TEST(low->put(value_offset, low_half(0x0a0b)).has_value());
+    BOOST_TEST(high->put(high_offset, high_half(0x0c0d)).has_value());
     BOOST_TEST(low->commit().has_value());
     BOOST_TEST(high->commit().has_value());
     BOOST_TEST(call(block) == 0x0c0d0a0b);
@@ -121,7 +121,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(what_is_freed_under_a_writer_is_not_written, Alloc
     const auto block = code_of(code, 1);
     auto writer = block.open();
     BOOST_TEST_REQUIRE(writer.has_value());
-    BOOST_TEST(writer->put(value_offset, 9).has_value());
+    BOOST_TEST(writer->put(value_offset, encoded(9)).has_value());
     BOOST_TEST(code.free(block).has_value());
     const auto next = code_of(code, 2); // at the same place
     BOOST_TEST(next.address() == block.address());
@@ -138,18 +138,18 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(batches_are_all_or_none, Allocator, kinds) {
     const auto one = code_of(code, 1);
     const auto two = code_of(code, 2);
     const auto before = code.statistics().synchronisations;
-    auto a = one.open(value_offset, 4);
-    auto b = two.open(value_offset, 4);
+    auto a = one.open(value_offset, sizeof(encoded(0)));
+    auto b = two.open(value_offset, sizeof(encoded(0)));
     BOOST_TEST_REQUIRE((a && b));
-    BOOST_TEST((a->put(0, 11).has_value() && b->put(0, 12).has_value()));
+    BOOST_TEST((a->put(0, encoded(11)).has_value() && b->put(0, encoded(12)).has_value()));
     std::array both{&*a, &*b};
     BOOST_TEST(Allocator::writer::commit(both).has_value());
     BOOST_TEST(code.statistics().synchronisations == before + 1);
     BOOST_TEST((call(one) == 11 && call(two) == 12));
 
-    auto c = one.open(value_offset, 4);
-    auto d = two.open(value_offset, 4);
-    BOOST_TEST((c->put(0, 21).has_value() && d->put(0, 22).has_value()));
+    auto c = one.open(value_offset, sizeof(encoded(0)));
+    auto d = two.open(value_offset, sizeof(encoded(0)));
+    BOOST_TEST((c->put(0, encoded(21)).has_value() && d->put(0, encoded(22)).has_value()));
     BOOST_TEST(code.free(two).has_value());
     both = {&*c, &*d};
     BOOST_TEST((Allocator::writer::commit(both).error().code == errc::not_a_block));
@@ -220,7 +220,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(no_page_has_two_permissions, Allocator, kinds) {
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(the_range_is_honoured_exactly, Allocator, kinds) {
     Allocator code;
-    const range near = within_reach_of(reinterpret_cast<address>(&call<Allocator>));
+    const range near = within_reach_of(reinterpret_cast<std::uintptr_t>(&call<Allocator>));
     std::vector<typename Allocator::allocation> blocks;
     for (int i = 0; i != 100; ++i) {
         const auto got = code.allocate(near, 30'000, permissions::read_execute);

@@ -86,7 +86,7 @@ class storm {
         const permissions allowed = kinds[pick(4)];
         const bool alone = pick(10) == 0;
         const std::uint64_t bytes = 1 + pick(pick(8) == 0 ? 100'000 : 3000);
-        const range near = within_reach_of(reinterpret_cast<address>(&trap_byte));
+        const range near = within_reach_of(address_of(&trap_byte));
         const auto got = code_.allocate({.within = pick(2) == 0 ? near : anywhere,
                                          .bytes = bytes,
                                          .allowed = allowed,

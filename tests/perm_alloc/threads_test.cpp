@@ -21,8 +21,9 @@ BOOST_AUTO_TEST_SUITE(perm_alloc_and_threads)
 
 BOOST_AUTO_TEST_CASE(aligned_words_are_patched_while_others_execute_them) {
     perm_alloc code;
-    const auto block = code.allocate({.bytes = 16}).value();
-    BOOST_TEST_REQUIRE(block.write(0, returns(0x01010101)).has_value());
+    const auto text = counting_code();
+    const auto block = code.allocate({.bytes = text.size()}).value();
+    BOOST_TEST_REQUIRE(block.write(0, text).has_value());
     std::atomic<bool> done = false;
     std::atomic<int> torn = 0;
     std::atomic<int> calls = 0;
@@ -31,7 +32,7 @@ BOOST_AUTO_TEST_CASE(aligned_words_are_patched_while_others_execute_them) {
         callers.emplace_back([&] {
             while (!done) {
                 const auto seen = static_cast<std::uint32_t>(block.entry<function>()());
-                torn += seen % 0x01010101 != 0 ? 1 : 0;
+                torn += is_counted(seen) ? 0 : 1;
                 ++calls;
             }
         });
@@ -39,15 +40,15 @@ BOOST_AUTO_TEST_CASE(aligned_words_are_patched_while_others_execute_them) {
     }
     int good = 0;
     for (std::uint32_t i = 0; i != 5000; ++i) {
-        const std::uint32_t value = (i % 255 + 1) * 0x01010101u;
+        const std::uint32_t k = i % 255 + 1;
         if (i % 2 == 0) {
-            good += block.patch(value_offset, value).has_value() ? 1 : 0;
+            good += block.patch(counter_offset, counts_to(k)).has_value() ? 1 : 0;
         } else {
             auto writer = block.open();
-            good += writer && writer->put(value_offset, value) && writer->commit() ? 1 : 0;
+            good += writer && writer->put(counter_offset, counts_to(k)) && writer->commit() ? 1 : 0;
         }
         // The cores are synchronised: nobody executes the old value any more.
-        torn += static_cast<std::uint32_t>(block.entry<function>()()) != value ? 1 : 0;
+        torn += static_cast<std::uint32_t>(block.entry<function>()()) != counted(k) ? 1 : 0;
     }
     done = true;
     for (auto& each : callers)

@@ -69,8 +69,10 @@ BOOST_AUTO_TEST_CASE(addresses_are_translated_both_ways) {
     BOOST_TEST(*writable != block.address() + 5);
     BOOST_TEST(code.to_final(*writable).value() == block.address() + 5);
     BOOST_TEST(code.to_final(block.address()).value() == block.address());
-    *reinterpret_cast<unsigned char*>(code.to_writable(block.address() + value_offset).value()) =
-        99;
+    const auto changed = encoded(99);
+    std::memcpy(reinterpret_cast<void*>(code.to_writable(block.address() + value_offset).value()),
+                &changed, sizeof changed);
+    flush_instructions(block.where());
     BOOST_TEST(call(block) == 99);
     BOOST_TEST((code.to_final(1).error().code == errc::not_ours));
     BOOST_TEST(code.free(block).has_value());
@@ -119,7 +121,7 @@ BOOST_AUTO_TEST_CASE(commits_through_a_second_view_change_no_permissions) {
         const std::uint64_t calls =
             os::calls(os::call::map) + os::calls(os::call::protect) + os::calls(os::call::remap);
         for (int i = 1; i != 100; ++i) {
-            BOOST_TEST(block.patch(value_offset, i).has_value());
+            BOOST_TEST(block.patch(value_offset, encoded(i)).has_value());
             BOOST_TEST(call(block) == i);
         }
         const std::uint64_t made = os::calls(os::call::map) + os::calls(os::call::protect) +
@@ -194,7 +196,7 @@ BOOST_AUTO_TEST_CASE(data_is_a_memory_resource) {
     std::pmr::vector<std::pmr::string> words(&resource);
     for (int i = 0; i != 1000; ++i)
         words.emplace_back("a string that is too long to live inside its object");
-    BOOST_TEST(code.find(reinterpret_cast<address>(words.data())).is_writable());
+    BOOST_TEST(code.find(address_of(words.data())).is_writable());
     const auto of_code = code_of(code, 1);
     BOOST_TEST(code.free(of_code).has_value());
 }

@@ -48,7 +48,7 @@ inline pmalloc::handle made(pmalloc_options options = {}) {
 }
 
 [[nodiscard]] inline address number(const void* at) {
-    return reinterpret_cast<address>(at);
+    return address_of(at);
 }
 
 /// @brief Whether a byte can be written, asked of the kernel. It is a zero then.

@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(two_attachments_see_one_segment_at_two_places) {
     auto* const here = reinterpret_cast<std::uint64_t*>(first->at(first->data().base));
     *here = 5;
     BOOST_TEST(*reinterpret_cast<std::uint64_t*>(second->at(first->data().base)) == 5u);
-    BOOST_TEST(first->offset_of(reinterpret_cast<address>(here)) == first->data().base);
+    BOOST_TEST(first->offset_of(address_of(here)) == first->data().base);
     BOOST_TEST(shared_segment::create(name.get(), small).error().os_code == EEXIST);
     name.remove();
     BOOST_TEST(shared_segment::open(name.get(), 64).error().os_code == ENOENT);

@@ -24,7 +24,7 @@ struct not_movable {
 
 struct granularity_that_cannot_be_copied : test::from<a::granularity>, a::move_only {};
 static_assert(!granularity<granularity_that_cannot_be_copied>);
-PALLOC_ASKS_FOR_CONST(granularity, a::granularity, std::size_t, bytes())
+PALLOC_ASKS_FOR_CONST(granularity, a::granularity, std::uint64_t, bytes())
 PALLOC_ASKS_FOR_CONST(granularity, a::granularity, std::size_t, count(std::uint64_t))
 PALLOC_ASKS_FOR_CONST(granularity, a::granularity, std::size_t, index(std::uint64_t))
 PALLOC_ASKS_FOR_CONST(granularity, a::granularity, std::uint64_t, offset(std::size_t))

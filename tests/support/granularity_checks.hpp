@@ -4,6 +4,7 @@
 #pragma once
 
 #include <palloc/concepts/granularity.hpp>
+#include <palloc/core/wide.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -19,9 +20,10 @@ template <granularity Granule>
 void check_at(const Granule& granule, std::uint64_t n) {
     const std::uint64_t bytes = granule.bytes();
     BOOST_TEST_CONTEXT("bytes " << n << " granule " << bytes) {
-        BOOST_TEST(granule.index(n) == n / bytes);
-        BOOST_TEST(granule.count(n) == n / bytes + (n % bytes != 0 ? 1 : 0));
-        BOOST_TEST(granule.offset(n / bytes) == n / bytes * bytes);
+        BOOST_TEST(granule.index(n) == saturated_size(n / bytes));
+        BOOST_TEST(granule.count(n) == saturated_size(n / bytes + (n % bytes != 0 ? 1 : 0)));
+        const std::size_t counted = saturated_size(n / bytes);
+        BOOST_TEST(granule.offset(counted) == counted * bytes);
     }
 }
 

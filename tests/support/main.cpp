@@ -9,7 +9,11 @@
 #include <boost/test/tree/observer.hpp>
 #include <boost/test/tree/traverse.hpp>
 #include <boost/test/tree/visitor.hpp>
+#ifdef PALLOC_BOOST_TEST_INCLUDED
+#include <boost/test/included/unit_test.hpp>
+#else
 #include <boost/test/unit_test.hpp>
+#endif
 
 #include <algorithm>
 #include <cstdio>

@@ -55,7 +55,7 @@ class pool_rig {
             address base = next_number_;
             if constexpr (memory_may_be_touched<Backing>) {
                 memory_.emplace_back(static_cast<std::byte*>(::operator new(bytes, page)));
-                base = reinterpret_cast<address>(memory_.back().get());
+                base = address_of(memory_.back().get());
             }
             next_number_ += bytes + 0x1040; // aligned to a granule only
             return pool.add({.where = {base, bytes}}, wished);

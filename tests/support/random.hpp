@@ -3,11 +3,13 @@
 /// @brief Random numbers of which a failing test can say where they came from.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <ostream>
 #include <random>
+#include <type_traits>
 
 namespace palloc::test {
 
@@ -22,6 +24,11 @@ namespace palloc::test {
 
 /// @brief A generator. Show it in a BOOST_TEST_CONTEXT, and a failure names the seed.
 class random_source {
+    /// Numbers of 64 bits where one is asked for, though sizes may have 32.
+    template <class... T>
+    using answer =
+        std::conditional_t<(... || (sizeof(T) > sizeof(std::size_t))), std::uint64_t, std::size_t>;
+
   public:
     /// @param stream tells the generators of one run apart.
     explicit random_source(std::uint64_t stream = 0) : engine_(seed() + stream), stream_(stream) {}
@@ -30,13 +37,18 @@ class random_source {
     [[nodiscard]] std::uint64_t bits() { return engine_(); }
 
     /// @brief A number in [0, bound).
-    [[nodiscard]] std::size_t below(std::size_t bound) {
-        return std::uniform_int_distribution<std::size_t>(0, bound - 1)(engine_);
+    template <std::integral T>
+    [[nodiscard]] answer<T> below(T bound) {
+        return static_cast<answer<T>>(std::uniform_int_distribution<std::uint64_t>(
+            0, static_cast<std::uint64_t>(bound) - 1)(engine_));
     }
 
     /// @brief A number in [first, last].
-    [[nodiscard]] std::size_t between(std::size_t first, std::size_t last) {
-        return first + below(last - first + 1);
+    template <std::integral A, std::integral B>
+    [[nodiscard]] answer<A, B> between(A first, B last) {
+        using number = answer<A, B>;
+        return static_cast<number>(first) +
+               below(static_cast<number>(last) - static_cast<number>(first) + 1);
     }
 
     /// @brief True in so many of a hundred cases.

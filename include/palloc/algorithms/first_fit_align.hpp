@@ -44,8 +44,8 @@ class first_fit_align {
     [[nodiscard]] std::optional<std::size_t> operator()(const Bitmap& bitmap,
                                                         const placement& q) const noexcept {
         // Sums and differences wrap, as the kernel's do.
-        const std::size_t mask = (alignment_ + (q.granule_bytes - 1)) / q.granule_bytes - 1;
-        const std::size_t phase = (q.base & (alignment_ - 1)) / q.granule_bytes;
+        const std::uint64_t mask = (alignment_ + (q.granule_bytes - 1)) / q.granule_bytes - 1;
+        const std::uint64_t phase = (q.base & (alignment_ - 1)) / q.granule_bytes;
         if (!std::has_single_bit(mask + 1))
             return walk(bitmap, q, mask, phase);
         const auto aligned = detail::joint_alignment(q, mask, phase);
@@ -56,15 +56,17 @@ class first_fit_align {
     /// @brief The kernel's search: round up the next free position, look there, go on behind what
     /// was in the way.
     template <chunk_bitmap Bitmap>
-    [[nodiscard]] static std::optional<std::size_t>
-    walk(const Bitmap& bitmap, const placement& q, std::size_t mask, std::size_t phase) noexcept {
+    [[nodiscard]] static std::optional<std::size_t> walk(const Bitmap& bitmap, const placement& q,
+                                                         std::uint64_t mask,
+                                                         std::uint64_t phase) noexcept {
         for (std::size_t start = q.from;;) {
             const granule_run next = bitmap.next_free_run(start);
             if (next.count == 0)
                 return std::nullopt;
-            const std::size_t position = ((next.first + phase + mask) & ~mask) - phase;
-            if (position > q.limit || q.count > q.limit - position)
+            const std::uint64_t rounded = ((next.first + phase + mask) & ~mask) - phase;
+            if (rounded > q.limit || q.count > q.limit - rounded)
                 return std::nullopt;
+            const auto position = static_cast<std::size_t>(rounded);
             const granule_run here = bitmap.next_free_run(position);
             const bool begins_free = here.count != 0 && here.first == position;
             if (begins_free && here.count >= q.count) {

@@ -32,12 +32,10 @@ class fixed {
     template <chunk_bitmap Bitmap>
     [[nodiscard]] std::optional<std::size_t> operator()(const Bitmap& bitmap,
                                                         const placement& q) const noexcept {
-        const std::size_t position = offset_bytes_ / q.granule_bytes;
-        if (offset_bytes_ % q.granule_bytes != 0 || !q.legal(position))
-            return std::nullopt;
         placement only_there = q;
-        only_there.from = position;
-        only_there.limit = position + q.count;
+        if (offset_bytes_ % q.granule_bytes != 0 ||
+            !only_there.pin(offset_bytes_ / q.granule_bytes))
+            return std::nullopt;
         return bitmap.find_fit(only_there);
     }
 

@@ -12,6 +12,7 @@
 #include <palloc/algorithms/detail/rotated_fit.hpp>
 #include <palloc/concepts/algorithm.hpp>
 #include <palloc/concepts/archetypes.hpp>
+#include <palloc/core/wide.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -38,11 +39,9 @@ class random_fit {
     }
 
   private:
-    __extension__ using wide = unsigned __int128;
-
     /// @brief A number in [0, bound), each as likely as the others to within 2^-64 bound.
     [[nodiscard]] constexpr std::size_t below(std::size_t bound) noexcept {
-        return static_cast<std::size_t>((wide{next()} * bound) >> 64);
+        return static_cast<std::size_t>(upper_half(next(), bound));
     }
 
     [[nodiscard]] constexpr std::uint64_t next() noexcept {

@@ -15,6 +15,7 @@
 #include <palloc/concepts/algorithm.hpp>
 #include <palloc/concepts/archetypes.hpp>
 #include <palloc/core/thread_number.hpp>
+#include <palloc/core/wide.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -38,13 +39,12 @@ struct spread {
         std::uint32_t number = thread_number();
         if constexpr (bitmap_is_shared_by_processes<Bitmap>)
             number += bitmap.self() - std::uint32_t{1};
-        const auto start = static_cast<std::size_t>((wide{granules} * reversed(number)) >> 32);
+        const auto start =
+            static_cast<std::size_t>(upper_half(granules, std::uint64_t{reversed(number)} << 32));
         return detail::rotated_fit(bitmap, q, q.from + start);
     }
 
   private:
-    __extension__ using wide = unsigned __int128;
-
     /// @brief The bits of `value` in the opposite order.
     [[nodiscard]] static constexpr std::uint32_t reversed(std::uint32_t value) noexcept {
         value = ((value & 0x55555555U) << 1) | ((value >> 1) & 0x55555555U);

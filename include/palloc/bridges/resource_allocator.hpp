@@ -43,10 +43,11 @@ class resource_allocator {
             return fail(errc::bad_alignment);
         if (wanted.bytes == 0) {
             if (!is_new)
-                from_->deallocate(old, old_layout.bytes, old_layout.alignment);
+                release(old, old_layout);
             return std::span<std::byte>(dangling(wanted.alignment), 0);
         }
-        if (wanted.bytes > std::numeric_limits<std::size_t>::max() / 2)
+        constexpr std::size_t most = std::numeric_limits<std::size_t>::max() / 2;
+        if (wanted.bytes > most || wanted.alignment > most)
             return fail(errc::too_large);
         if (!flags.contains(flags::may_block))
             return fail(errc::not_supported);
@@ -54,12 +55,14 @@ class resource_allocator {
         if (fresh == nullptr)
             return fail(errc::out_of_memory);
         if (flags.contains(flags::zero) && wanted.bytes > old_layout.bytes)
-            std::memset(fresh + old_layout.bytes, 0, wanted.bytes - old_layout.bytes);
+            std::memset(fresh + old_layout.bytes, 0,
+                        static_cast<std::size_t>(wanted.bytes - old_layout.bytes));
         if (!is_new) {
-            std::memcpy(fresh, old, std::min(wanted.bytes, old_layout.bytes));
-            from_->deallocate(old, old_layout.bytes, old_layout.alignment);
+            std::memcpy(fresh, old,
+                        static_cast<std::size_t>(std::min(wanted.bytes, old_layout.bytes)));
+            release(old, old_layout);
         }
-        return std::span(fresh, wanted.bytes);
+        return std::span(fresh, static_cast<std::size_t>(wanted.bytes));
     }
 
     [[nodiscard]] std::pmr::memory_resource& resource() const noexcept { return *from_; }
@@ -70,10 +73,16 @@ class resource_allocator {
   private:
     [[nodiscard]] std::byte* allocated(const layout& wanted) noexcept {
         try {
-            return static_cast<std::byte*>(from_->allocate(wanted.bytes, wanted.alignment));
+            return static_cast<std::byte*>(
+                from_->allocate(static_cast<std::size_t>(wanted.bytes),
+                                static_cast<std::size_t>(wanted.alignment)));
         } catch (...) {
             return nullptr;
         }
+    }
+    void release(std::byte* block, const layout& of) noexcept {
+        from_->deallocate(block, static_cast<std::size_t>(of.bytes),
+                          static_cast<std::size_t>(of.alignment));
     }
 
     std::pmr::memory_resource* from_;

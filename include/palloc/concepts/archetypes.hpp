@@ -34,7 +34,7 @@ struct move_only {
 
 struct granularity {
     granularity() = delete;
-    [[nodiscard]] std::size_t bytes() const noexcept;
+    [[nodiscard]] std::uint64_t bytes() const noexcept;
     [[nodiscard]] std::size_t count(std::uint64_t bytes) const noexcept;
     [[nodiscard]] std::size_t index(std::uint64_t byte) const noexcept;
     [[nodiscard]] std::uint64_t offset(std::size_t granule) const noexcept;

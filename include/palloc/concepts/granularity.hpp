@@ -7,10 +7,13 @@
 ///
 /// | expression      | type            | meaning                                |
 /// |-----------------|-----------------|----------------------------------------|
-/// | `g.bytes()`     | `std::size_t`   | the size of a granule, at least 1      |
+/// | `g.bytes()`     | `std::uint64_t` | the size of a granule, at least 1      |
 /// | `g.count(n)`    | `std::size_t`   | granules that hold n bytes: ceil       |
 /// | `g.index(n)`    | `std::size_t`   | granule in which byte n lies: floor    |
 /// | `g.offset(i)`   | `std::uint64_t` | first byte of granule i                |
+///
+/// Bytes have 64 bits whatever the machine. A number of granules that `std::size_t` cannot hold is
+/// its largest value, which no chunk reaches.
 ///
 /// Minimal model: `archetypes::granularity`. Not promised: that the size is known at compile time.
 #pragma once
@@ -25,7 +28,7 @@ namespace palloc::inline v0 {
 
 template <class G>
 concept granularity = std::copyable<G> && requires(const G& g, std::uint64_t n) {
-    { g.bytes() } noexcept -> std::same_as<std::size_t>;
+    { g.bytes() } noexcept -> std::same_as<std::uint64_t>;
     { g.count(n) } noexcept -> std::same_as<std::size_t>;
     { g.index(n) } noexcept -> std::same_as<std::size_t>;
     { g.offset(std::size_t{}) } noexcept -> std::same_as<std::uint64_t>;

@@ -6,6 +6,7 @@
 #include <palloc/core/range.hpp>
 
 #include <cstddef>
+#include <cstdint>
 
 namespace palloc::inline v0 {
 
@@ -33,7 +34,7 @@ struct placement {
     std::size_t mask = 0;
     std::size_t phase = 0;
     address base = 0;
-    std::size_t granule_bytes = 1;
+    std::uint64_t granule_bytes = 1;
 
     /// @brief The lowest aligned position that is not below `position`.
     [[nodiscard]] constexpr std::size_t align_up(std::size_t position) const noexcept {
@@ -44,6 +45,16 @@ struct placement {
     [[nodiscard]] constexpr bool legal(std::size_t position) const noexcept {
         return position >= from && position <= limit && count <= limit - position &&
                ((position + phase) & mask) == 0;
+    }
+
+    /// @brief Restricts it to one position. Answers false, and changes nothing, where that is not
+    /// legal.
+    [[nodiscard]] constexpr bool pin(std::uint64_t position) noexcept {
+        if (position > limit || !legal(static_cast<std::size_t>(position)))
+            return false;
+        from = static_cast<std::size_t>(position);
+        limit = from + count;
+        return true;
     }
 
     /// @brief Where in the free run a legal position lies; its `limit` if there is none.

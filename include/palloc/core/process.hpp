@@ -20,9 +20,20 @@ inline constexpr std::byte trap_byte{0xCC};
 inline constexpr std::byte trap_byte{0};
 #endif
 
-/// @brief Makes stores to `changed` visible to the instruction fetch of every thread: flushes the
-/// instruction cache where the architecture needs it, and has every core that runs this process
-/// serialise.
+/// @brief Makes stores visible to instruction fetch at the addresses `changed`, by whatever
+/// addresses they were stored: writes data caches back and empties instruction caches, of all
+/// cores, where the architecture leaves that to programs; nothing on x86. What a core has fetched
+/// already it may still execute.
+/// @pre  Every byte can be read at these addresses, or the processor may fault.
+/// @par Complexity  O(bytes)
+/// @par Thread safety  any thread
+inline void flush_instructions(range changed) noexcept {
+    __builtin___clear_cache(reinterpret_cast<char*>(changed.base),
+                            reinterpret_cast<char*>(changed.base + changed.bytes));
+}
+
+/// @brief The same for `changed`, which may be empty, and has every core that runs this process
+/// serialise: nothing that it fetched before is executed afterwards.
 /// @par Errors  `not_supported`: a kernel without membarrier's SYNC_CORE (before 4.16);
 /// `os_failure`
 /// @par Complexity  one system call, which interrupts the other cores

@@ -39,6 +39,12 @@ struct range {
     friend constexpr bool operator==(range, range) = default;
 };
 
+/// @brief Where the object lies. By `std::uintptr_t`: a shorter pointer that is made a longer
+/// number at once is extended by its sign.
+[[nodiscard]] inline address address_of(const volatile void* object) noexcept {
+    return reinterpret_cast<std::uintptr_t>(object);
+}
+
 /// @brief No wish as to the place.
 inline constexpr range anywhere{0, ~std::uint64_t{0}};
 

@@ -6,6 +6,7 @@
 #include <palloc/concepts/granularity.hpp>
 #include <palloc/core/placement.hpp>
 #include <palloc/core/range.hpp>
+#include <palloc/core/wide.hpp>
 
 #include <bit>
 #include <cstddef>
@@ -28,6 +29,20 @@ namespace palloc::inline v0::detail {
     return both & (0 - both);
 }
 
+/// @brief Restricts `q` to positions p with `((p + phase) & mask) == 0`. Answers false where there
+/// are none.
+/// @pre  `mask + 1` is a power of two; no other alignment is asked for in `q` yet.
+[[nodiscard]] constexpr bool align_positions(placement& q, std::uint64_t mask,
+                                             std::uint64_t phase) noexcept {
+    if (mask <= most_granules) {
+        q.mask = static_cast<std::size_t>(mask);
+        q.phase = static_cast<std::size_t>(phase) & q.mask;
+        return true;
+    }
+    // A chunk has no more than one such position, and sums of two could overflow.
+    return q.pin((0 - phase) & mask);
+}
+
 /// @brief Restricts `q` to positions whose address is a multiple of `alignment`, for granules of
 /// any size: with g = 2^k * odd the condition on p is one on p modulo a power of two, because an
 /// odd number can be inverted there. Answers false where no position is aligned.
@@ -39,10 +54,8 @@ namespace palloc::inline v0::detail {
         return false;
     if (alignment <= step)
         return true;
-    q.mask = static_cast<std::size_t>((alignment >> k) - 1);
-    q.phase =
-        static_cast<std::size_t>((q.base >> k) * inverse_of_odd(q.granule_bytes >> k)) & q.mask;
-    return true;
+    return align_positions(q, (alignment >> k) - 1,
+                           (q.base >> k) * inverse_of_odd(q.granule_bytes >> k));
 }
 
 /// @brief Restricts `q` to blocks that lie wholly inside `within`. Answers false where none can.

@@ -286,7 +286,8 @@ class chunk_table {
         std::atomic<Chunk*>& sorted(std::size_t i) noexcept { return pointer(capacity + i); }
         std::atomic<Chunk*>& recent(address place) noexcept {
             const unsigned shift = recent_shift.load(std::memory_order_relaxed);
-            return pointer(2 * capacity + ((place >> shift) & (2 * capacity - 1)));
+            return pointer(2 * capacity +
+                           (static_cast<std::size_t>(place >> shift) & (2 * capacity - 1)));
         }
         std::atomic<std::uint64_t>& open(std::size_t i) noexcept {
             return reinterpret_cast<std::atomic<std::uint64_t>*>(&pointer(pointers(capacity)))[i];

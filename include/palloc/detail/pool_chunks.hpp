@@ -59,8 +59,8 @@ class pool_chunks {
     // ---------------------------------------------------------------- coming and going
 
     /// @brief Adds memory that somebody else provides, as the newest chunk.
-    /// @par Errors  `overlap`, `zero_size`, those of the backing and the metadata provider; nothing
-    /// changed.
+    /// @par Errors  `overlap`, `zero_size`, `too_large`: more granules than a chunk may have, those
+    /// of the backing and the metadata provider; nothing changed.
     /// @par Complexity  O(chunks)
     [[nodiscard]] result<range>
     add(adoption given,
@@ -247,6 +247,8 @@ class pool_chunks {
         if (!disjoint && !options_.takes_any_chunk)
             return give_up({where.bytes == 0 ? errc::zero_size : errc::overlap});
         const std::size_t granules = granule_.index(where.bytes);
+        if (granules > most_granules)
+            return give_up({errc::too_large});
         if (const auto room = table_.reserve_one(options_.metadata); !room)
             return give_up(room.error());
         const auto record = options_.metadata.take(sizeof(chunk));
@@ -315,8 +317,6 @@ class pool_chunks {
         c.~chunk();
         options_.metadata.give_back(reinterpret_cast<std::byte*>(&c), sizeof(chunk));
     }
-
-    // ---------------------------------------------------------------- small things
 
     template <std::invocable<chunk&> F>
     void for_each_chunk(F&& f)

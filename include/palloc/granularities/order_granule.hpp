@@ -7,6 +7,7 @@
 #pragma once
 
 #include <palloc/concepts/granularity.hpp>
+#include <palloc/core/wide.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -24,21 +25,24 @@ class order_granule {
     [[nodiscard]] constexpr unsigned order() const noexcept { return order_; }
 
     /// @brief The size of a granule, in bytes.
-    [[nodiscard]] constexpr std::size_t bytes() const noexcept { return std::size_t{1} << order_; }
+    [[nodiscard]] constexpr std::uint64_t bytes() const noexcept {
+        return std::uint64_t{1} << order_;
+    }
 
     /// @brief The granules that hold `n` bytes, for every `n` up to 2^64 - 1.
     [[nodiscard]] constexpr std::size_t count(std::uint64_t n) const noexcept {
-        return (n >> order_) + ((n & (bytes() - 1)) != 0); // n + bytes() - 1 could overflow
+        return saturated_size((n >> order_) +
+                              ((n & (bytes() - 1)) != 0)); // n + bytes() - 1 could overflow
     }
 
     /// @brief The granule in which byte `n` lies.
     [[nodiscard]] constexpr std::size_t index(std::uint64_t n) const noexcept {
-        return n >> order_;
+        return saturated_size(n >> order_);
     }
 
     /// @brief The first byte of granule `i`.
     [[nodiscard]] constexpr std::uint64_t offset(std::size_t i) const noexcept {
-        return i << order_;
+        return std::uint64_t{i} << order_;
     }
 
     friend constexpr bool operator==(order_granule, order_granule) = default;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <palloc/concepts/granularity.hpp>
+#include <palloc/core/wide.hpp>
 
 #include <bit>
 #include <cstddef>
@@ -29,15 +30,14 @@ namespace palloc::inline v0 {
 class sized_granule {
   public:
     /// @pre `bytes` >= 1.
-    explicit constexpr sized_granule(std::size_t bytes) noexcept
-        : bytes_(bytes), shift_(64U + static_cast<unsigned>(std::bit_width(bytes)) - 1U) {
+    explicit constexpr sized_granule(std::uint64_t bytes) noexcept
+        : bytes_(bytes), shift_(static_cast<unsigned>(std::bit_width(bytes)) - 1U) {
         if (std::has_single_bit(bytes)) {
             scale_ = addend_ = ~std::uint64_t{0};
             return;
         }
-        const wide power = wide{1} << shift_;
-        const auto remainder = static_cast<std::uint64_t>(power % bytes);
-        scale_ = static_cast<std::uint64_t>(power / bytes);
+        const auto [quotient, remainder] = divide_upper(std::bit_floor(bytes), bytes);
+        scale_ = quotient;
         if (remainder <= std::bit_floor(bytes))
             addend_ = scale_;
         else
@@ -45,17 +45,17 @@ class sized_granule {
     }
 
     /// @brief The size of a granule, in bytes.
-    [[nodiscard]] constexpr std::size_t bytes() const noexcept { return bytes_; }
+    [[nodiscard]] constexpr std::uint64_t bytes() const noexcept { return bytes_; }
 
     /// @brief The granules that hold `n` bytes, for every `n` up to 2^64 - 1.
     [[nodiscard]] constexpr std::size_t count(std::uint64_t n) const noexcept {
-        const std::size_t whole = index(n);
-        return whole + (offset(whole) != n);
+        const std::uint64_t whole = quotient(n);
+        return saturated_size(whole + (whole * bytes_ != n));
     }
 
     /// @brief The granule in which byte `n` lies.
     [[nodiscard]] constexpr std::size_t index(std::uint64_t n) const noexcept {
-        return static_cast<std::size_t>((wide{scale_} * n + addend_) >> shift_);
+        return saturated_size(quotient(n));
     }
 
     /// @brief The first byte of granule `i`.
@@ -66,9 +66,11 @@ class sized_granule {
     friend constexpr bool operator==(const sized_granule&, const sized_granule&) = default;
 
   private:
-    __extension__ using wide = unsigned __int128;
+    [[nodiscard]] constexpr std::uint64_t quotient(std::uint64_t n) const noexcept {
+        return upper_half(scale_, n, addend_) >> shift_;
+    }
 
-    std::size_t bytes_;
+    std::uint64_t bytes_;
     std::uint64_t scale_ = 0;
     std::uint64_t addend_ = 0;
     unsigned shift_;

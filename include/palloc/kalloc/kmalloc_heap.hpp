@@ -102,7 +102,8 @@ class basic_kmalloc_heap {
         if (mine != nullptr) [[likely]] {
             compartment& here = *compartments_[ordinary_number].load(std::memory_order_acquire);
             if (old_layout.bytes == 0 && is_plain(wanted, flags, node)) [[likely]] {
-                const std::uint64_t padded = align_up(wanted.bytes, wanted.alignment);
+                const auto padded =
+                    static_cast<std::size_t>(align_up(wanted.bytes, wanted.alignment));
                 if (auto&& got = here.take(*mine, padded)) [[likely]]
                     return std::span(reinterpret_cast<std::byte*>(*got), padded);
             } else if (wanted.bytes == 0 && old_layout.bytes != 0 && wanted.valid()) {
@@ -197,9 +198,6 @@ class basic_kmalloc_heap {
     static constexpr std::size_t ordinary_number = 1;
     static constexpr std::size_t compartment_count = 1 + 2 * (most_nodes + 1);
 
-    [[nodiscard]] static address address_of(const std::byte* block) noexcept {
-        return reinterpret_cast<address>(block);
-    }
     [[nodiscard]] static bool lies_at(const std::byte* block, std::uint64_t alignment) noexcept {
         return (address_of(block) & (alignment - 1)) == 0;
     }
@@ -237,14 +235,14 @@ class basic_kmalloc_heap {
             return report(there ? errc::wrong_size : there.error().code, old, old_layout);
         const auto padded = wanted.padded();
         if (padded && padded->bytes <= *there && lies_at(old, wanted.alignment))
-            return zeroed({old, padded->bytes}, old_layout.bytes, flags);
+            return zeroed({old, static_cast<std::size_t>(padded->bytes)}, old_layout.bytes, flags);
         return moved(mine, old, wanted, old_layout, flags, node);
     }
 
     [[nodiscard]] static std::span<std::byte> zeroed(std::span<std::byte> block, std::uint64_t kept,
                                                      alloc_flags flags) noexcept {
         if (flags.contains(flags::zero) && kept < block.size())
-            std::memset(block.data() + kept, 0, block.size() - kept);
+            std::memset(block.data() + kept, 0, block.size() - static_cast<std::size_t>(kept));
         return block;
     }
 
@@ -258,7 +256,8 @@ class basic_kmalloc_heap {
         auto&& got = block_of(mine, *padded, flags, node);
         if (!got) [[unlikely]]
             return refuse(got.error(), wanted, flags);
-        return zeroed({reinterpret_cast<std::byte*>(*got), padded->bytes}, kept, flags);
+        return zeroed({reinterpret_cast<std::byte*>(*got), static_cast<std::size_t>(padded->bytes)},
+                      kept, flags);
     }
 
     [[nodiscard]] result<address> block_of(magazines* mine, const layout& padded, alloc_flags flags,
@@ -304,7 +303,8 @@ class basic_kmalloc_heap {
         const auto got = fresh(mine, wanted, old_layout.bytes, flags, node);
         if (!got)
             return got;
-        std::memcpy(got->data(), old, std::min(wanted.bytes, old_layout.bytes));
+        std::memcpy(got->data(), old,
+                    static_cast<std::size_t>(std::min(wanted.bytes, old_layout.bytes)));
         give_back(mine, old, old_layout);
         return got;
     }

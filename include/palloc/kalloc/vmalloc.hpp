@@ -106,13 +106,13 @@ class basic_vmalloc_heap {
     /// @brief Whether the heap has the address. A lock, or two where something is charged, and
     /// O(1).
     [[nodiscard]] bool owns(const std::byte* place) noexcept {
-        return pages_.owns(reinterpret_cast<address>(place)) || is_charged(place);
+        return pages_.owns(address_of(place)) || is_charged(place);
     }
     /// @brief Bytes that a block may use: those of its pages.
     /// @par Errors  `not_ours`; `not_a_block`; `double_free`
     [[nodiscard]] result<std::uint64_t> usable_bytes(const std::byte* block) noexcept {
         return pool_of(block).with(
-            [&](pages_pool& all) { return all.usable_bytes_at(reinterpret_cast<address>(block)); });
+            [&](pages_pool& all) { return all.usable_bytes_at(address_of(block)); });
     }
     /// @brief The pages of a block, one by one. Each call asks the heap whether the block is there:
     /// where it is not, or is shorter now, a page answers `past_the_end`.
@@ -124,7 +124,7 @@ class basic_vmalloc_heap {
     /// @par Errors  `not_ours`; `not_a_block` where nothing is allocated
     /// @par Complexity  a lock; O(pages of the block / 64)
     [[nodiscard]] result<borrowed_page> to_page(const std::byte* place) noexcept {
-        const auto at = reinterpret_cast<address>(place);
+        const address at = address_of(place);
         const auto block =
             pool_of(place).with([&](pages_pool& all) { return all.block_around(at); });
         if (!block)
@@ -223,7 +223,7 @@ class basic_vmalloc_heap {
                                                        numa_node node) noexcept {
         if (const errc wrong = flaw(wanted, node); wrong != errc{})
             return fail(wrong);
-        const address there = reinterpret_cast<address>(old);
+        const address there = address_of(old);
         const std::uint64_t before = whole_pages(old_layout.bytes);
         const std::uint64_t after = whole_pages(wanted.bytes);
         const bool lies_well = there % wanted.alignment == 0;
@@ -256,33 +256,35 @@ class basic_vmalloc_heap {
         const auto block = span_of(*now, wanted.bytes);
         // Whole pages that are new are 0 already.
         if (flags.contains(flags::zero) && old_layout.bytes < wanted.bytes)
-            std::memset(block.data() + old_layout.bytes, 0,
-                        std::min(wanted.bytes, before) - old_layout.bytes);
+            std::memset(
+                block.data() + old_layout.bytes, 0,
+                static_cast<std::size_t>(std::min(wanted.bytes, before) - old_layout.bytes));
         return block;
     }
 
     /// Pages are zero when they are committed, unless an earlier block's could not be given back.
     void clean(range pages) noexcept {
         if (pages_may_be_used_.load(std::memory_order_relaxed)) [[unlikely]]
-            std::memset(reinterpret_cast<void*>(pages.base), 0, pages.bytes);
+            std::memset(reinterpret_cast<void*>(pages.base), 0,
+                        static_cast<std::size_t>(pages.bytes));
     }
 
     void give_back(std::byte* block, const layout& of) noexcept {
         if (placement_.is_used()) // the pages' next block has no wish
-            placement_.forget({reinterpret_cast<address>(block), whole_pages(of.bytes)});
+            placement_.forget({address_of(block), whole_pages(of.bytes)});
         if (is_charged(block)) {
-            if (charged_pages_.deallocate(reinterpret_cast<address>(block), of.bytes))
+            if (charged_pages_.deallocate(address_of(block), of.bytes))
                 discharge(whole_pages(of.bytes));
             return;
         }
-        (void)pages_.deallocate(reinterpret_cast<address>(block), of.bytes);
+        (void)pages_.deallocate(address_of(block), of.bytes);
     }
     [[nodiscard]] static std::span<std::byte> span_of(address block, std::uint64_t bytes) noexcept {
         return {reinterpret_cast<std::byte*>(block), static_cast<std::size_t>(bytes)};
     }
 
     heap_options options_;
-    std::uint64_t page_bytes_;
+    std::size_t page_bytes_;
     std::atomic<bool> pages_may_be_used_{false};
     locked<pages_pool> pages_;
     locked<pages_pool> charged_pages_; ///< for `flags::account`

@@ -70,8 +70,12 @@ class run_index {
     run_index(std::byte* storage, std::size_t n) noexcept : run_index(storage, n, plan(n)) {}
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    [[nodiscard]] std::size_t used() const noexcept { return header_->used; }
-    [[nodiscard]] std::size_t tail() const noexcept { return header_->tail; }
+    [[nodiscard]] std::size_t used() const noexcept {
+        return static_cast<std::size_t>(header_->used);
+    }
+    [[nodiscard]] std::size_t tail() const noexcept {
+        return static_cast<std::size_t>(header_->tail);
+    }
 
     /// @brief One past the last granule of the leaf of p.
     [[nodiscard]] static constexpr std::size_t leaf_end(std::size_t p) noexcept {
@@ -115,7 +119,7 @@ class run_index {
             return p + static_cast<unsigned>(std::countr_zero(behind));
         const std::size_t next =
             (word + 1) * 64 + static_cast<unsigned>(std::countr_zero(words()[word + 1]));
-        return next - p < long_granules ? next : p + longs_.length(word);
+        return next - p < long_granules ? next : p + static_cast<std::size_t>(longs_.length(word));
     }
 
     /// @brief The run that the free granule p belongs to.
@@ -173,8 +177,10 @@ class run_index {
     /// @pre  count >= 64.
     [[nodiscard]] granule_run next_long(std::size_t p, std::size_t count) const noexcept {
         const auto found = longs_.not_less({count, p / 64});
-        return found.length == 0 ? granule_run{}
-                                 : granule_run{bits_.last_begin(found.slot), found.length};
+        return found.length == 0
+                   ? granule_run{}
+                   : granule_run{bits_.last_begin(static_cast<std::size_t>(found.slot)),
+                                 static_cast<std::size_t>(found.length)};
     }
 
     /// @brief Takes all of the run, or nothing. O(log n + run / 64).

@@ -102,12 +102,14 @@ class perm_core {
         if (const auto done = window->close(); !done)
             return done;
         area.mark_wiped(part);
+        area.flush_code(part);
         unsynchronised_ = unsynchronised_ || code;
         return {};
     }
 
-    [[nodiscard]] result<void> synchronise(range changed) noexcept {
-        if (const auto done = synchronise_instructions(changed); !done)
+    /// After whatever changed was flushed.
+    [[nodiscard]] result<void> synchronise() noexcept {
+        if (const auto done = synchronise_instructions({}); !done)
             return done;
         unsynchronised_ = false;
         ++statistics_.synchronisations;
@@ -180,6 +182,7 @@ class perm_core {
                     return closed; // the window tries once more when it ends
                 }
                 area.mark_written(it.target);
+                area.flush_code(it.target);
                 if (forth)
                     count_commit(it.target, changes);
                 return {};
@@ -195,8 +198,13 @@ class perm_core {
         return code;
     }
     [[nodiscard]] result<void> reveal(range part) noexcept {
-        return pool_.with_area(part.base, [](protection& p, backing& b, region& r,
-                                             area_state& area) { return p.reveal(b, r, area); });
+        return pool_.with_area(part.base,
+                               [&](protection& p, backing& b, region& r, area_state& area) {
+                                   const auto shown = p.reveal(b, r, area);
+                                   if (shown && area.deferred)
+                                       area.flush_code(part);
+                                   return shown;
+                               });
     }
 
     /// All of them, or none. `edit_at(i)` is the i-th.
@@ -218,12 +226,14 @@ class perm_core {
             done += good ? std::size_t{1} : 0;
         }
         if (good && code)
-            good = synchronise(edit_at(0)->target);
+            good = synchronise();
         for (std::size_t i = 0; good && i != count; ++i)
             good = reveal(edit_at(i)->target);
         if (!good) {
             for (std::size_t i = done; i-- != 0;)
                 (void)apply(*edit_at(i), false);
+            if (code)
+                (void)synchronise();
             return good;
         }
         for (std::size_t i = 0; i != count; ++i)
@@ -295,7 +305,7 @@ class perm_core {
                 if (!area.is_fresh(target))
                     return false;
                 if (unsynchronised_)
-                    if (const auto done = synchronise(target); !done)
+                    if (const auto done = synchronise(); !done)
                         return tl::unexpected(done.error());
                 auto window = open_onto(p, b, r, area, block, target);
                 if (!window)
@@ -313,9 +323,7 @@ class perm_core {
                 if (area.deferred)
                     if (const auto shown = p.reveal(b, r, area); !shown)
                         return tl::unexpected(shown.error());
-                if (executable(area.wanted)) // what was fetched here before were traps
-                    __builtin___clear_cache(reinterpret_cast<char*>(target.base),
-                                            reinterpret_cast<char*>(target.base + target.bytes));
+                area.flush_code(target); // what was fetched here before were traps
                 return true;
             });
     }
@@ -337,10 +345,13 @@ class perm_core {
                     return fail(errc::bad_alignment);
                 // What was written at its own address becomes code that other cores do not know.
                 if (executable(now))
-                    if (const auto done = synchronise(pages); !done)
+                    if (const auto done = synchronise(); !done)
                         return done;
                 area.mark_written(pages);
-                return p.change(b, r, area, pages, now);
+                const auto changed = p.change(b, r, area, pages, now);
+                if (changed && executable(now))
+                    area.flush_code(pages);
+                return changed;
             });
     }
 

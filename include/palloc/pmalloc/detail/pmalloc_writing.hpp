@@ -102,9 +102,7 @@ class pmalloc_writing : public pmalloc_core<Protection, Backing, Bitmap> {
     using base::base;
     ~pmalloc_writing() = default;
 
-    [[nodiscard]] static address number(const void* at) noexcept {
-        return reinterpret_cast<address>(at);
-    }
+    [[nodiscard]] static address number(const void* at) noexcept { return address_of(at); }
 
     [[nodiscard]] result<void> clear(void* block, std::uint64_t bytes) noexcept {
         if (this->is_writable(number(block))) {

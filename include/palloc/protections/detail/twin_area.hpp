@@ -9,6 +9,7 @@
 #include <palloc/core/layout.hpp>
 #include <palloc/core/permissions.hpp>
 #include <palloc/core/placement.hpp>
+#include <palloc/core/process.hpp>
 #include <palloc/core/range.hpp>
 
 #include <algorithm>
@@ -132,6 +133,12 @@ struct twin_area {
             if (!readable(allowed_on(i)))
                 return false;
         return true;
+    }
+    /// @brief Lets code that was stored be fetched. Where it cannot be read yet, it waits until it
+    /// is shown: caches are flushed by addresses that have access.
+    void flush_code(range part) const noexcept {
+        if ((alone || executable(wanted)) && all_readable(part))
+            flush_instructions(part);
     }
     /// @brief The pages of `part`, whole.
     [[nodiscard]] range pages_around(range part) const noexcept {
