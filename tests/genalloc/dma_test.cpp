@@ -102,15 +102,15 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(obey_limits_of_any_kind, Bitmap, test::genalloc_bi
         test::random_source random(stream);
         const auto order = static_cast<unsigned>(random.below(8));
         basic_genalloc<Bitmap> pool({.order = order, .on_misuse = {count_misuse}});
-        shadow expected{std::vector<bool>(500), 1UL << order,
+        shadow expected{std::vector<bool>(500), 1ULL << order,
                         random.below(1 << 20) << random.below(30)};
         const std::uint64_t bytes = expected.busy.size() << order;
         const address base = 0x10000000000 + random.below(4096);
         BOOST_TEST(pool.add_virt(base, expected.physical, bytes).has_value());
         for (int i = 0; i != 100; ++i) {
             const dma_limits limits{.mask = expected.physical + random.below(bytes + bytes / 4),
-                                    .boundary = 1UL << random.below(20)};
-            const std::uint64_t wanted = 1 + random.below(20UL << order);
+                                    .boundary = 1ULL << random.below(20)};
+            const std::uint64_t wanted = 1 + random.below(20ULL << order);
             const std::size_t count = ((wanted - 1) >> order) + 1;
             const std::size_t lowest = expected.lowest(count, limits);
             const bool first = random.chance(50);

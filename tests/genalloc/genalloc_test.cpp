@@ -114,7 +114,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(sizes_that_cannot_be_served_are_refused, Bitmap,
     pool_fixture<Bitmap> f;
     f.lend(0x1000, 0x1000);
     BOOST_TEST((f.pool.alloc(0).error().code == errc::zero_size));
-    for (const std::uint64_t bytes : {0x1001UL, 1UL << 38, 1UL << 63, ~0UL - 63, ~0UL - 62, ~0UL})
+    for (const std::uint64_t bytes : {0x1001ULL, 1ULL << 38, 1ULL << 63, ~0ULL - 63, ~0ULL - 62, ~0ULL})
         f.refuses(bytes);
     f.gives(0x1000, 0x1000);
 }
@@ -122,11 +122,11 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(sizes_that_cannot_be_served_are_refused, Bitmap,
 BOOST_AUTO_TEST_CASE(the_largest_granules_serve) {
     for (const unsigned order : {40u, 62u, 63u}) {
         basic_genalloc<flat> pool({.order = order});
-        const std::uint64_t granule = 1UL << order;
-        BOOST_TEST(pool.add(0, ~0UL).has_value()); // all but the last byte: the last granule lacks
+        const std::uint64_t granule = 1ULL << order;
+        BOOST_TEST(pool.add(0, ~0ULL).has_value()); // all but the last byte: the last granule lacks
         BOOST_TEST(pool.alloc(1).value() == 0u);
-        BOOST_TEST(pool.avail() == ~0UL - granule);
-        BOOST_TEST(!pool.alloc(~0UL).has_value());
+        BOOST_TEST(pool.avail() == ~0ULL - granule);
+        BOOST_TEST(!pool.alloc(~0ULL).has_value());
         BOOST_TEST(pool.free(0, granule).has_value());
         BOOST_TEST(pool.alloc(granule - 1).value() == 0u);
         BOOST_TEST(pool.free(0, 1).has_value());

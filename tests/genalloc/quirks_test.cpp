@@ -40,9 +40,9 @@ BOOST_AUTO_TEST_SUITE(quirks_of_the_kernel)
 BOOST_AUTO_TEST_CASE_TEMPLATE(a_range_that_wraps, Bitmap, test::genalloc_bitmaps) {
     fixture<Bitmap> f;
     f.lend(0x1000, 256);
-    BOOST_TEST(f.kernel.has_addr(0x1010, ~0UL));
-    BOOST_TEST(!f.repaired.has_addr(0x1010, ~0UL));
-    BOOST_TEST(!f.kernel.has_addr(0x2000, ~0UL));
+    BOOST_TEST(f.kernel.has_addr(0x1010, ~0ULL));
+    BOOST_TEST(!f.repaired.has_addr(0x1010, ~0ULL));
+    BOOST_TEST(!f.kernel.has_addr(0x2000, ~0ULL));
     BOOST_TEST((f.kernel.has_addr(0x1010, 0) && f.repaired.has_addr(0x1010, 0)));
     BOOST_TEST((!f.kernel.has_addr(0x1100, 0) && !f.repaired.has_addr(0x1100, 0)));
 }
@@ -107,8 +107,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(alignment_below_the_granule, Bitmap, test::genallo
 BOOST_AUTO_TEST_CASE_TEMPLATE(alignments_beyond_an_int, Bitmap, test::genalloc_bitmaps) {
     fixture<Bitmap> f;
     f.lend(0x1ffffffc0, 256, 0);
-    BOOST_TEST(!f.kernel.dma_alloc_align(64, 1UL << 32).has_value()); // 0, as an int
-    BOOST_TEST(f.repaired.dma_alloc_align(64, 1UL << 32).value().where == 0x200000000u);
+    BOOST_TEST(!f.kernel.dma_alloc_align(64, 1ULL << 32).has_value()); // 0, as an int
+    BOOST_TEST(f.repaired.dma_alloc_align(64, 1ULL << 32).value().where == 0x200000000u);
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(chunks_that_overlap, Bitmap, test::genalloc_bitmaps) {
@@ -160,20 +160,20 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(frees_whose_size_wraps, Bitmap, test::genalloc_bit
     f.lend(0x1000, 256);
     BOOST_TEST(f.kernel.alloc(256).value() == 0x1000u);
     BOOST_TEST(f.repaired.alloc(256).value() == 0x1000u);
-    BOOST_TEST(f.kernel.free(0x1040, ~0UL).has_value()); // silently nothing
+    BOOST_TEST(f.kernel.free(0x1040, ~0ULL).has_value()); // silently nothing
     BOOST_TEST(f.kernel.avail() == 0u);
-    BOOST_TEST(why(f.repaired.free(0x1040, ~0UL)) == "past_the_end");
-    BOOST_TEST(!f.kernel.free(0x1040, ~0UL - 64).has_value()); // a granule less, and it counts
+    BOOST_TEST(why(f.repaired.free(0x1040, ~0ULL)) == "past_the_end");
+    BOOST_TEST(!f.kernel.free(0x1040, ~0ULL - 64).has_value()); // a granule less, and it counts
 }
 
 BOOST_AUTO_TEST_CASE(sizes_for_which_the_kernel_counts_no_granule) {
-    constexpr std::uint64_t granule = 1UL << 63;
+    constexpr std::uint64_t granule = 1ULL << 63;
     for (const quirks behaviour : {quirks::kernel, quirks::repaired}) {
         basic_genalloc<flat> pool(
             {.order = 63, .behaviour = behaviour, .on_misuse = {count_misuse}});
-        BOOST_TEST(pool.add(1, ~0UL).has_value());
+        BOOST_TEST(pool.add(1, ~0ULL).has_value());
         const auto got = pool.alloc(granule + 1);
-        BOOST_TEST(pool.avail() == ~0UL); // nothing is taken in either
+        BOOST_TEST(pool.avail() == ~0ULL); // nothing is taken in either
         BOOST_TEST(got.has_value() == (behaviour == quirks::kernel));
         if (got) {
             BOOST_TEST(*got == 1u);

@@ -4,7 +4,7 @@
 /// `kmalloc_heap.hpp` for what it answers, and for heaps of your own.
 #pragma once
 
-#include <palloc/backings/mmap.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/concepts/typed_allocator.hpp>
 #include <palloc/core/error.hpp>
 #include <palloc/core/layout.hpp>
@@ -19,7 +19,7 @@
 namespace palloc::inline v0 {
 
 /// @brief A heap over anonymous memory of the process.
-using kmalloc_heap = basic_kmalloc_heap<mmap_backing>;
+using kmalloc_heap = basic_kmalloc_heap<native_memory>;
 
 /// @brief Serves from the one heap of the process, which never ends. Has no size.
 class kmalloc {
@@ -31,7 +31,7 @@ class kmalloc {
     [[nodiscard]] static kmalloc_heap& heap() noexcept {
         alignas(kmalloc_heap) static std::byte storage[sizeof(kmalloc_heap)];
         static kmalloc_heap& it = *::new (static_cast<void*>(storage)) kmalloc_heap(
-            {.name = "kmalloc"}, mmap_backing(mmap_options{.reserve_swap = false}));
+            {.name = "kmalloc"}, sparse_native_memory());
         return it;
     }
 
