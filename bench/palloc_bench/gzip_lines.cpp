@@ -13,7 +13,7 @@ trace_error::trace_error(const std::filesystem::path& file, std::size_t line, st
                                    : fmt::format("{}:{}: {}", file.string(), line, what)) {}
 
 gzip_lines::gzip_lines(std::filesystem::path file)
-    : file_(std::move(file)), source_(gzopen(file_.c_str(), "rb"), gzclose_r) {
+    : file_(std::move(file)), source_(gzopen(file_.string().c_str(), "rb"), gzclose_r) {
     if (!source_)
         throw trace_error(file_, 0, fmt::format("cannot be opened: {}", std::strerror(errno)));
     if (zstd_source::is_one(file_))

@@ -7,8 +7,18 @@
 #include <fstream>
 #include <stdexcept>
 #include <string>
+#include <vector>
+#include <zstd.h>
 
 namespace palloc::bench {
+
+struct zstd_source::stream {
+    std::unique_ptr<ZSTD_DStream, std::size_t (*)(ZSTD_DStream*)> of{ZSTD_createDStream(),
+                                                                     ZSTD_freeDStream};
+    std::vector<char> input = std::vector<char>(ZSTD_DStreamInSize());
+    ZSTD_inBuffer pending{};
+    bool frame_open = false;
+};
 
 bool zstd_source::is_one(const std::filesystem::path& file) {
     std::ifstream in(file, std::ios::binary);
@@ -19,31 +29,32 @@ bool zstd_source::is_one(const std::filesystem::path& file) {
 
 zstd_source::zstd_source(const std::filesystem::path& file)
     : file_(std::fopen(file.c_str(), "rbe"), std::fclose),
-      stream_(ZSTD_createDStream(), ZSTD_freeDStream), input_(ZSTD_DStreamInSize()) {
+      stream_(new stream, [](stream* gone) { delete gone; }) {
     if (!file_)
         throw std::runtime_error(std::string("cannot be opened: ") + std::strerror(errno));
-    if (!stream_)
+    if (!stream_->of)
         throw std::bad_alloc();
 }
 
 std::size_t zstd_source::read(char* to, std::size_t most) {
     ZSTD_outBuffer out{to, most, 0};
+    auto& [of, input, pending, frame_open] = *stream_;
     while (out.pos == 0) {
-        if (pending_.pos == pending_.size) {
-            pending_ = {input_.data(), std::fread(input_.data(), 1, input_.size(), file_.get()), 0};
-            if (pending_.size == 0) {
+        if (pending.pos == pending.size) {
+            pending = {input.data(), std::fread(input.data(), 1, input.size(), file_.get()), 0};
+            if (pending.size == 0) {
                 if (std::ferror(file_.get()) != 0)
                     throw std::runtime_error(std::strerror(errno));
-                if (frame_open_)
+                if (frame_open)
                     throw std::runtime_error("the compressed file is truncated");
                 return 0;
             }
         }
-        const std::size_t left = ZSTD_decompressStream(stream_.get(), &out, &pending_);
+        const std::size_t left = ZSTD_decompressStream(of.get(), &out, &pending);
         if (ZSTD_isError(left) != 0)
             throw std::runtime_error(std::string("the compressed file is damaged: ") +
                                      ZSTD_getErrorName(left));
-        frame_open_ = left != 0;
+        frame_open = left != 0;
     }
     return out.pos;
 }

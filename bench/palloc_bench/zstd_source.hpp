@@ -7,8 +7,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
-#include <vector>
-#include <zstd.h>
 
 namespace palloc::bench {
 
@@ -24,11 +22,10 @@ class zstd_source {
     [[nodiscard]] std::size_t read(char* to, std::size_t most);
 
   private:
+    struct stream;
+
     std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
-    std::unique_ptr<ZSTD_DStream, std::size_t (*)(ZSTD_DStream*)> stream_;
-    std::vector<char> input_;
-    ZSTD_inBuffer pending_{};
-    bool frame_open_ = false;
+    std::unique_ptr<stream, void (*)(stream*)> stream_;
 };
 
 } // namespace palloc::bench

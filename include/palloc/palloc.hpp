@@ -21,13 +21,8 @@
 #include <palloc/backings/either.hpp>
 #include <palloc/backings/failing.hpp>
 #include <palloc/backings/fake.hpp>
-#include <palloc/backings/hugepage.hpp>
 #include <palloc/backings/limited.hpp>
-#include <palloc/backings/memfd.hpp>
-#include <palloc/backings/mmap.hpp>
 #include <palloc/backings/on_node.hpp>
-#include <palloc/backings/reserve.hpp>
-#include <palloc/backings/secret.hpp>
 #include <palloc/bitmaps/atomic.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/claimed.hpp>
@@ -45,6 +40,7 @@
 #include <palloc/compositions/fallback.hpp>
 #include <palloc/compositions/locked.hpp>
 #include <palloc/compositions/magazine.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/compositions/presets.hpp>
 #include <palloc/compositions/retiring.hpp>
 #include <palloc/compositions/segregator.hpp>
@@ -53,6 +49,7 @@
 #include <palloc/core/fault_report.hpp>
 #include <palloc/core/layout.hpp>
 #include <palloc/core/mapping_use.hpp>
+#include <palloc/core/os_codes.hpp>
 #include <palloc/core/version.hpp>
 #include <palloc/core/write_window.hpp>
 #include <palloc/genalloc.hpp>
@@ -79,6 +76,17 @@
 #include <palloc/protections/write_rare.hpp>
 #include <palloc/protections/write_xor_execute.hpp>
 #include <palloc/registry.hpp>
+
+#if defined(_WIN32)
+#include <palloc/backings/section.hpp>
+#include <palloc/backings/virtual_alloc.hpp>
+#else
+#include <palloc/backings/hugepage.hpp>
+#include <palloc/backings/memfd.hpp>
+#include <palloc/backings/mmap.hpp>
+#include <palloc/backings/reserve.hpp>
+#include <palloc/backings/secret.hpp>
 #include <palloc/shared.hpp>
 #include <palloc/shared/segment.hpp>
 #include <palloc/shared/segment_report.hpp>
+#endif

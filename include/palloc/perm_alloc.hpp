@@ -21,13 +21,13 @@
 
 #include <palloc/algorithms/first_fit.hpp>
 #include <palloc/backings/either.hpp>
-#include <palloc/backings/memfd.hpp>
-#include <palloc/backings/mmap.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/hinted.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/core/address_space.hpp>
 #include <palloc/core/error.hpp>
 #include <palloc/core/layout.hpp>
+#include <palloc/core/os_codes.hpp>
 #include <palloc/core/permissions.hpp>
 #include <palloc/core/range.hpp>
 #include <palloc/granularities/static_granule.hpp>
@@ -40,7 +40,6 @@
 #include <palloc/protections/write_xor_execute.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -334,7 +333,7 @@ class basic_perm_alloc : public detail::perm_core<basic_perm_alloc<Backing, Obse
                                        [[maybe_unused]] permissions wanted,
                                        decltype(ask()) got) noexcept -> decltype(ask()) {
         if constexpr (has_two_backings)
-            if (has_two_views_ && is_denial(got.error()) && !writable(wanted)) {
+            if (has_two_views_ && is_refused(got.error()) && !writable(wanted)) {
                 pool_.backing().prefer_first(false);
                 auto other = ask();
                 has_two_views_ = !other;
@@ -342,10 +341,8 @@ class basic_perm_alloc : public detail::perm_core<basic_perm_alloc<Backing, Obse
             }
         return got;
     }
-    [[nodiscard]] static bool is_denial(error why) noexcept {
-        return why.code == errc::not_supported ||
-               (why.code == errc::os_failure &&
-                (why.os_code == EACCES || why.os_code == EPERM || why.os_code == ENOSYS));
+    [[nodiscard]] static bool is_refused(error why) noexcept {
+        return why.code == errc::not_supported || is_denial(why);
     }
 
     /// A block that is all of an arena.
@@ -385,6 +382,6 @@ class basic_perm_alloc : public detail::perm_core<basic_perm_alloc<Backing, Obse
 
 /// @brief With two views of its memory where the system allows that, else with permissions that
 /// flip.
-using perm_alloc = basic_perm_alloc<either<memfd, mmap_backing>>;
+using perm_alloc = basic_perm_alloc<either<native_views, native_memory>>;
 
 } // namespace palloc::inline v0

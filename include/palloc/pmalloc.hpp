@@ -24,9 +24,9 @@
 /// Source: the kernel's pmalloc and prmem patches of 2018, by their documentation.
 #pragma once
 
-#include <palloc/backings/memfd.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/indexed.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/concepts/backing.hpp>
 #include <palloc/concepts/chunk_bitmap.hpp>
 #include <palloc/concepts/protection.hpp>
@@ -62,7 +62,7 @@ inline constexpr bool destructor_may_be_skipped = std::is_trivially_destructible
 /// @tparam Protection  one that can be told to protect
 /// @tparam Backing     where areas come from
 /// @tparam Bitmap      one that knows blocks, so that they are given back by address
-template <class Protection, backing_can_map Backing = memfd,
+template <class Protection, backing_can_map Backing = native_views,
           bitmap_knows_blocks Bitmap = boundary<indexed>>
     requires protection_can_close<Protection, Backing>
 class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, Bitmap> {

@@ -7,9 +7,8 @@
 #include <cstring>
 #include <new>
 
-#include <sys/mman.h>
-
-#include "os.hpp"
+#include "seam.hpp"
+#include "storage.hpp"
 
 namespace palloc::inline v0 {
 namespace {
@@ -27,8 +26,8 @@ guarded_metadata::~guarded_metadata() {
     for (arena* each = std::exchange(newest_, nullptr); each != nullptr;) {
         arena* const older = each->older;
         const range pages = pages_of(each, each->bytes);
-        if (!os::unmap(pages)) // nobody will ask again
-            (void)os::unmap(pages);
+        if (!os::unmap_storage(pages)) // nobody will ask again
+            (void)os::unmap_storage(pages);
         each = older;
     }
 }
@@ -43,8 +42,7 @@ result<std::byte*> guarded_metadata::take(std::size_t bytes) noexcept {
         return fail(errc::too_large);
     if (newest_ == nullptr || *rounded > newest_->bytes - newest_->used_bytes) {
         const std::size_t mapped = std::max(arena_bytes, align_down(*needed, os::page_bytes()));
-        const auto base =
-            os::map(0, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE);
+        const auto base = os::map_storage(mapped);
         if (!base)
             return tl::unexpected(base.error());
         newest_ = ::new (reinterpret_cast<void*>(*base)) arena{newest_, mapped, header_bytes};
@@ -63,21 +61,21 @@ void guarded_metadata::give_back(std::byte* storage, std::size_t bytes) noexcept
     newest_->used_bytes -= rounded;
     if (newest_->used_bytes == header_bytes && newest_->older != nullptr) {
         arena* const emptied = std::exchange(newest_, newest_->older);
-        (void)os::unmap(pages_of(emptied, emptied->bytes)); // else it stays, unused
+        (void)os::unmap_storage(pages_of(emptied, emptied->bytes)); // else it stays, unused
     }
 }
 
 result<void> guarded_metadata::close() noexcept {
-    return allow(PROT_READ);
+    return allow(permissions::read);
 }
 
 result<void> guarded_metadata::open() noexcept {
-    return allow(PROT_READ | PROT_WRITE);
+    return allow(permissions::read_write);
 }
 
-result<void> guarded_metadata::allow(int protection) noexcept {
+result<void> guarded_metadata::allow(permissions allowed) noexcept {
     for (const arena* each = newest_; each != nullptr; each = each->older)
-        if (auto done = os::protect(pages_of(each, each->bytes), protection); !done)
+        if (auto done = os::protect_storage(pages_of(each, each->bytes), allowed); !done)
             return done;
     return {};
 }

@@ -12,9 +12,8 @@
 #include <new>
 #include <utility>
 
-#include <sys/mman.h>
-
-#include "os.hpp"
+#include "seam.hpp"
+#include "storage.hpp"
 
 namespace palloc::inline v0 {
 namespace {
@@ -25,7 +24,7 @@ static_assert(std::countr_zero(largest_small_bytes / storage_alignment) == 9);
 
 /// @brief Where this fails the pages stay; nobody could do anything about it.
 void unmap_pages(void* pages, std::uint64_t bytes) noexcept {
-    (void)os::unmap({address_of(pages), bytes});
+    (void)os::unmap_storage({address_of(pages), bytes});
 }
 
 std::uint64_t whole_pages(std::size_t bytes) noexcept {
@@ -44,14 +43,13 @@ constexpr std::size_t class_of(std::size_t bytes) noexcept {
 
 /// @brief Zeroed pages that cost nothing until they are touched, one by one.
 result<std::byte*> mapped_metadata::map_pages(std::uint64_t bytes) noexcept {
-    return os::map(0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
-        .map([&](address base) noexcept {
-            const range where{base, bytes};
-            (void)os::advise(where, MADV_NOHUGEPAGE); // only saves memory
-            if (node_ != any_node && !detail::bind_to_node(where, node_, false))
-                unbound_mappings_.fetch_add(1, std::memory_order_relaxed);
-            return reinterpret_cast<std::byte*>(base);
-        });
+    return os::map_storage(bytes).map([&](address base) noexcept {
+        const range where{base, bytes};
+        os::keep_storage_sparse(where);
+        if (node_ != any_node && !detail::bind_to_node(where, node_, false))
+            unbound_mappings_.fetch_add(1, std::memory_order_relaxed);
+        return reinterpret_cast<std::byte*>(base);
+    });
 }
 
 mapped_metadata::~mapped_metadata() {

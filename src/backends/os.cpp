@@ -3,8 +3,6 @@
 
 #include <palloc/core/wide.hpp>
 
-#include <array>
-#include <atomic>
 #include <cerrno>
 #include <fcntl.h>
 #include <limits>
@@ -13,6 +11,8 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+
+#include "fault_points.hpp"
 
 #ifndef SYS_memfd_secret
 #define SYS_memfd_secret 447 // NOLINT(readability-identifier-naming): the system's name
@@ -24,32 +24,14 @@
 namespace palloc::inline v0::os {
 namespace {
 
-struct fault {
-    std::atomic<std::uint64_t> calls = 0;
-    std::atomic<std::uint64_t> fatal = 0; ///< the number of the call that is to fail
-    std::atomic<int> errno_value = 0;
-
-    /// @brief Counts a call. Answers the errno that it shall fail with, or 0.
-    [[nodiscard]] int next() noexcept {
-        const std::uint64_t number = calls.fetch_add(1, std::memory_order_relaxed) + 1;
-        return number == fatal.load(std::memory_order_relaxed) ? errno_value.load() : 0;
-    }
-};
-
-constinit std::array<fault, call_kinds> faults;
-
-fault& of(call kind) noexcept {
-    return faults[static_cast<std::size_t>(kind)];
-}
+constinit fault_points<call> faults;
 
 /// @brief Makes the system call, or pretends that it failed. Keeps the caller's errno, because the
 /// caller may be a signal handler.
 template <class SystemCall>
 auto through(call kind, SystemCall&& make) noexcept -> result<decltype(make())> {
-    const int by_any = of(call::any).next();
-    const int by_kind = of(kind).next();
-    if (by_any != 0 || by_kind != 0)
-        return fail(errc::os_failure, by_any != 0 ? by_any : by_kind);
+    if (const int code = faults.next(kind); code != 0)
+        return fail(errc::os_failure, code);
     const int kept = errno;
     const auto answer = make();
     const int failure = errno;
@@ -108,13 +90,11 @@ unsigned long bits(std::span<const unsigned long> mask) noexcept {
 } // namespace
 
 void fail_nth(call kind, std::uint64_t n, int errno_value) noexcept {
-    fault& it = of(kind);
-    it.errno_value = errno_value;
-    it.fatal = n == 0 ? 0 : it.calls + n;
+    faults.fail_nth(kind, n, errno_value);
 }
 
 std::uint64_t calls(call kind) noexcept {
-    return of(kind).calls;
+    return faults.calls(kind);
 }
 
 std::size_t page_bytes() noexcept {

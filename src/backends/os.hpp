@@ -57,7 +57,6 @@ enum class call : std::uint8_t {
     signal,
     any,
 };
-inline constexpr std::size_t call_kinds = static_cast<std::size_t>(call::any) + 1;
 
 /// @brief The `n`th call of this kind from now on (1: the next) fails with `errno_value` instead of
 /// being made. One wish per kind; a new one replaces it, `n` = 0 withdraws it.

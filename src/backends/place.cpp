@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
@@ -192,17 +191,6 @@ result<address> map_large_pages_aligned(std::uint64_t bytes, std::uint64_t align
 }
 
 } // namespace
-
-result<std::uint64_t> whole_pages(const map_request& wanted, std::uint64_t page) noexcept {
-    if (wanted.bytes == 0)
-        return fail(errc::zero_size);
-    if (!std::has_single_bit(wanted.alignment))
-        return fail(errc::bad_alignment);
-    const auto bytes = checked_align_up<std::uint64_t>(wanted.bytes, page);
-    if (!bytes)
-        return fail(errc::too_large);
-    return *bytes;
-}
 
 result<range> map_placed(const map_request& wanted, const mapping& what) noexcept {
     const auto bytes = whole_pages(wanted, what.page);

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "os.hpp"
+#include "page_parts.hpp"
 
 namespace palloc::inline v0::os {
 
@@ -23,11 +24,6 @@ struct mapping {
     off_t offset = 0;
     std::uint64_t page = page_bytes();
 };
-
-/// @brief The size that is asked for in whole pages.
-/// @par Errors `zero_size`; `bad_alignment`; `too_large` where it overflows
-[[nodiscard]] result<std::uint64_t> whole_pages(const map_request& wanted,
-                                                std::uint64_t page = page_bytes()) noexcept;
 
 /// @brief Maps whole pages as `wanted` says; its node is the caller's affair.
 /// @return the mapping's addresses.

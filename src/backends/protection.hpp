@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief Permissions in the system's words, and which parts of a region may be spoken of.
+/// @brief Permissions in the system's words.
 #pragma once
 
 #include <palloc/core/permissions.hpp>
-#include <palloc/core/range.hpp>
 
 #include <sys/mman.h>
 
-#include "os.hpp"
+#include "page_parts.hpp"
 
 namespace palloc::inline v0::os {
 
@@ -24,12 +23,6 @@ namespace palloc::inline v0::os {
         return PROT_READ | PROT_EXEC;
     }
     return PROT_NONE;
-}
-
-/// @brief Whether `part` is whole pages of `where`.
-[[nodiscard]] inline bool are_pages_of(range where, range part,
-                                       std::uint64_t page = page_bytes()) noexcept {
-    return where.contains(part) && ((part.base | part.bytes) & (page - 1)) == 0;
 }
 
 } // namespace palloc::inline v0::os

@@ -10,10 +10,8 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
-#include <stdexcept>
 #include <string>
 #include <string_view>
-#include <unistd.h>
 #include <vector>
 #include <zlib.h>
 
@@ -23,10 +21,13 @@ namespace palloc::test {
 class temporary_file {
   public:
     explicit temporary_file(std::string_view content, std::string_view name = "tiny.trace") {
-        std::string folder = (std::filesystem::temp_directory_path() / "palloc-XXXXXX").string();
-        if (mkdtemp(folder.data()) == nullptr)
-            throw std::runtime_error("mkdtemp");
-        path_ = std::filesystem::path(folder) / name;
+        std::random_device random;
+        std::filesystem::path folder;
+        do
+            folder =
+                std::filesystem::temp_directory_path() / ("palloc-" + std::to_string(random()));
+        while (!std::filesystem::create_directory(folder)); // it throws where it cannot
+        path_ = folder / name;
         std::ofstream(path_, std::ios::binary) << content;
     }
     temporary_file(const temporary_file&) = delete;
@@ -41,7 +42,7 @@ class temporary_file {
 
 inline std::string gzip(std::string_view text) {
     const temporary_file out("");
-    const gzFile file = gzopen(out.path().c_str(), "wb");
+    const gzFile file = gzopen(out.path().string().c_str(), "wb");
     gzwrite(file, text.data(), static_cast<unsigned>(text.size()));
     gzclose(file);
     std::ifstream in(out.path(), std::ios::binary);

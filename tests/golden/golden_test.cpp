@@ -8,8 +8,13 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <unistd.h>
 #include <vector>
+
+#if defined(_WIN32)
+#include <io.h>
+#else
+#include <unistd.h>
+#endif
 
 #include "bench/trace_file.hpp"
 #include "palloc_bench/golden.hpp"
@@ -57,12 +62,22 @@ std::string complaint(std::string_view content) {
     return "none";
 }
 
+#if defined(_WIN32)
+int number_of(std::FILE* file) { return ::_fileno(file); }
+int copy_of(int file) { return ::_dup(file); }
+void put_in_place(int file, int of) { (void)::_dup2(file, of); }
+#else
+int number_of(std::FILE* file) { return fileno(file); }
+int copy_of(int file) { return ::dup(file); }
+void put_in_place(int file, int of) { (void)::dup2(file, of); }
+#endif
+
 /// Keeps what is printed from the test's own report.
 class captured_stdout {
   public:
     captured_stdout() {
         std::fflush(stdout);
-        dup2(fileno(file_), STDOUT_FILENO);
+        put_in_place(number_of(file_), number_of(stdout));
     }
     ~captured_stdout() { restore(); }
     captured_stdout(const captured_stdout&) = delete;
@@ -80,11 +95,11 @@ class captured_stdout {
   private:
     void restore() const {
         std::fflush(stdout);
-        dup2(before_, STDOUT_FILENO);
+        put_in_place(before_, number_of(stdout));
     }
 
     std::FILE* file_ = std::tmpfile();
-    int before_ = dup(STDOUT_FILENO);
+    int before_ = copy_of(number_of(stdout));
 };
 
 BOOST_AUTO_TEST_SUITE(golden)

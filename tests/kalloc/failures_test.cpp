@@ -3,8 +3,7 @@
 // the backing beneath it, failing in turn, and with every construction throwing in turn: the vector
 // is as it was, the element comes back, nothing is lost, and nothing but a constructor throws.
 #include <palloc/backings/failing.hpp>
-#include <palloc/backings/mmap.hpp>
-#include <palloc/backings/reserve.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/kalloc.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -71,14 +70,14 @@ struct refused_by_the_allocator {
 
 /// Pages of a real backing, which is made to fail the nth time it is called, whatever for.
 struct refused_by_the_backing {
-    using heap_type = basic_vmalloc_heap<failing<reserve>>;
+    using heap_type = basic_vmalloc_heap<failing<native_addresses>>;
     using handle = owner_ref<heap_type>;
     template <class T>
     using element = large<T>;
     static constexpr bool always_fails = false; ///< to give memory back may fail unnoticed
 
     fault_script script;
-    heap_type heap{{.step_bytes = 1 << 26}, failing(reserve(), script)};
+    heap_type heap{{.step_bytes = 1 << 26}, failing(native_addresses(), script)};
 
     [[nodiscard]] handle from() { return heap; }
     void fail_nth(std::uint64_t n) { script.fail_nth(backing_call::any, n); }
@@ -88,16 +87,16 @@ struct refused_by_the_backing {
 
 /// Both heaps of kvmalloc, over backings that follow one script.
 struct refused_by_either_backing {
-    using small_heap = basic_kmalloc_heap<failing<mmap_backing>>;
-    using large_heap = basic_vmalloc_heap<failing<reserve>>;
+    using small_heap = basic_kmalloc_heap<failing<native_memory>>;
+    using large_heap = basic_vmalloc_heap<failing<native_addresses>>;
     using handle = kv_allocator<allocator_ref<small_heap>, owner_ref<large_heap>>;
     template <class T>
     using element = large<T>;
     static constexpr bool always_fails = false; ///< where the first fails the second is asked
 
     fault_script script;
-    small_heap small{{.step_bytes = 1, .cap_bytes = 1 << 16}, failing(mmap_backing(), script)};
-    large_heap large_blocks{{.step_bytes = 1 << 26}, failing(reserve(), script)};
+    small_heap small{{.step_bytes = 1, .cap_bytes = 1 << 16}, failing(native_memory(), script)};
+    large_heap large_blocks{{.step_bytes = 1 << 26}, failing(native_addresses(), script)};
 
     [[nodiscard]] handle from() { return {small, large_blocks}; }
     void fail_nth(std::uint64_t n) { script.fail_nth(backing_call::any, n); }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // kmalloc's table, its flags, its reserve and its account, and every failure of its backing.
 #include <palloc/backings/failing.hpp>
-#include <palloc/backings/mmap.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/core/alloc_flags.hpp>
 #include <palloc/kalloc/heap_options.hpp>
 #include <palloc/kalloc/kmalloc.hpp>
@@ -38,10 +38,10 @@ struct flawless : test::misuse_log {
 struct scene {
     flawless mistakes;
     fault_script script;
-    basic_kmalloc_heap<failing<mmap_backing>> heap;
+    basic_kmalloc_heap<failing<native_memory>> heap;
 
     explicit scene(heap_options options = {})
-        : heap(with(options), failing(mmap_backing(), script)) {}
+        : heap(with(options), failing(native_memory(), script)) {}
     heap_options with(heap_options options) {
         options.on_misuse = mistakes.policy();
         return options;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // kvmalloc's table: who serves what, and who keeps it.
 #include <palloc/backings/failing.hpp>
-#include <palloc/backings/mmap.hpp>
-#include <palloc/backings/reserve.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/kalloc.hpp>
 #include <palloc/kalloc/kvmalloc.hpp>
 
@@ -24,8 +23,8 @@ namespace {
 
 constexpr std::uint64_t page = 4096;
 
-using small_heap = basic_kmalloc_heap<failing<mmap_backing>>;
-using large_heap = basic_vmalloc_heap<failing<reserve>>;
+using small_heap = basic_kmalloc_heap<failing<native_memory>>;
+using large_heap = basic_vmalloc_heap<failing<native_addresses>>;
 using both = kv_allocator<allocator_ref<small_heap>, owner_ref<large_heap>>;
 
 struct scene {
@@ -38,9 +37,9 @@ struct scene {
 
     explicit scene(std::uint64_t cap_bytes = std::uint64_t{8} << 20)
         : small({.step_bytes = 1 << 16, .cap_bytes = cap_bytes, .on_misuse = mistakes.policy()},
-                failing(mmap_backing(), small_script)),
+                failing(native_memory(), small_script)),
           large({.step_bytes = std::uint64_t{1} << 30, .on_misuse = mistakes.policy()},
-                failing(reserve(), large_script)) {}
+                failing(native_addresses(), large_script)) {}
     ~scene() {
         BOOST_TEST(large.used_bytes() == 0u);
         BOOST_TEST(mistakes.seen.empty());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // vmalloc's table over real address space, and every failure of its backing.
 #include <palloc/backings/failing.hpp>
-#include <palloc/backings/reserve.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/kalloc/node_placement.hpp>
 #include <palloc/kalloc/vmalloc.hpp>
 
@@ -29,10 +29,10 @@ constexpr std::uint64_t page = 4096;
 struct scene {
     test::misuse_log mistakes;
     fault_script script;
-    basic_vmalloc_heap<failing<reserve>> heap;
+    basic_vmalloc_heap<failing<native_addresses>> heap;
 
     explicit scene(heap_options options = {.step_bytes = std::uint64_t{1} << 30})
-        : heap(with(options), failing(reserve(), script)) {}
+        : heap(with(options), failing(native_addresses(), script)) {}
     heap_options with(heap_options options) {
         options.on_misuse = mistakes.policy();
         return options;

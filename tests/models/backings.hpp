@@ -8,13 +8,22 @@
 #include <palloc/backings/either.hpp>
 #include <palloc/backings/failing.hpp>
 #include <palloc/backings/fake.hpp>
-#include <palloc/backings/hugepage.hpp>
 #include <palloc/backings/limited.hpp>
+#include <palloc/backings/on_node.hpp>
+#include <palloc/compositions/native_memory.hpp>
+#if defined(_WIN32)
+#include <palloc/backings/section.hpp>
+#include <palloc/backings/virtual_alloc.hpp>
+#else
+#include <palloc/backings/hugepage.hpp>
 #include <palloc/backings/memfd.hpp>
 #include <palloc/backings/mmap.hpp>
-#include <palloc/backings/on_node.hpp>
 #include <palloc/backings/reserve.hpp>
 #include <palloc/backings/secret.hpp>
+#endif
+
+#include <boost/mp11/algorithm.hpp>
+#include <boost/mp11/list.hpp>
 
 #include <cstdint>
 #include <tuple>
@@ -24,30 +33,34 @@
 
 namespace palloc::test {
 
-using memfd_or_mmap = either<memfd, mmap_backing>;
+using views_or_memory = either<native_views, native_memory>;
 
-using backing_models = std::tuple<mmap_backing,          //
-                                  memfd_or_mmap,         //
-                                  memfd,                 //
-                                  reserve,               //
-                                  hugepage,              //
-                                  secret,                //
-                                  on_node<mmap_backing>, //
-                                  borrowed,              //
-                                  borrowed_touchable,    //
-                                  fake,                  //
-                                  fake_demand_paged,     //
-                                  carved<bump_parent>,   //
-                                  limited<mmap_backing>, //
-                                  limited<fake>,         //
-                                  failing<mmap_backing>, //
-                                  failing<borrowed>>;
+#if defined(_WIN32)
+using system_models = std::tuple<committed_alloc, virtual_alloc, section>;
+#else
+using system_models =
+    std::tuple<mmap_backing, memfd, reserve, hugepage, secret, on_node<mmap_backing>>;
+#endif
+
+using backing_models =
+    boost::mp11::mp_append<system_models,
+                           std::tuple<views_or_memory,        //
+                                      borrowed,               //
+                                      borrowed_touchable,     //
+                                      fake,                   //
+                                      fake_demand_paged,      //
+                                      carved<bump_parent>,    //
+                                      limited<native_memory>, //
+                                      limited<fake>,          //
+                                      failing<native_memory>, //
+                                      failing<borrowed>>>;
 
 /// @brief `rig<B>().backing` is a B that works.
 template <class Backing>
 struct rig {
     Backing backing{};
 };
+#if !defined(_WIN32)
 /// @brief Where there is not enough secret memory the case is skipped.
 template <>
 struct rig<secret> {
@@ -60,6 +73,7 @@ struct rig<secret> {
     }
     secret backing{};
 };
+#endif
 template <class Inner>
 struct rig<on_node<Inner>> {
     rig<Inner> inner{};

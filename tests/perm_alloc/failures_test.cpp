@@ -8,7 +8,7 @@
 #include <tuple>
 #include <vector>
 
-#include "backends/os.hpp"
+#include "backends/seam.hpp"
 #include "machine_code.hpp"
 #include "support/failure_points.hpp"
 
@@ -17,7 +17,7 @@ using namespace palloc::test;
 
 namespace {
 
-using kinds = std::tuple<perm_alloc, basic_perm_alloc<memfd>, basic_perm_alloc<mmap_backing>>;
+using kinds = std::tuple<perm_alloc, basic_perm_alloc<native_views>, basic_perm_alloc<native_memory>>;
 using function = int();
 
 /// What a program does with code. Where a step fails it is tried again with nothing failing, and

@@ -6,6 +6,11 @@
 
 #include <palloc/core/range.hpp>
 
+#if defined(_WIN32)
+#include <cstdint>
+
+#include "support/windows.hpp"
+#else
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -22,8 +27,29 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#endif
 
 namespace palloc::test {
+
+#if defined(_WIN32)
+
+/// @brief Reads the mappings of this process again and again without allocating.
+class mapping_reader {
+  public:
+    /// @brief Whether some page is writable and executable.
+    [[nodiscard]] bool any_writes_and_executes() {
+        MEMORY_BASIC_INFORMATION there{};
+        for (std::uintptr_t at = 0;
+             ::VirtualQuery(reinterpret_cast<void*>(at), &there, sizeof there) != 0;
+             at = reinterpret_cast<std::uintptr_t>(there.BaseAddress) + there.RegionSize)
+            if (there.State == MEM_COMMIT && there.Type != MEM_IMAGE &&
+                (there.Protect & (PAGE_EXECUTE_READWRITE | PAGE_EXECUTE_WRITECOPY)) != 0)
+                return true;
+        return false;
+    }
+};
+
+#else
 
 /// @brief A line of /proc/self/maps.
 struct mapping_line {
@@ -152,5 +178,7 @@ constexpr unsigned fourth_argument = offsetof(seccomp_data, args) + 3 * sizeof(s
     constexpr int set_mdwe = 65; // PR_SET_MDWE, Linux 6.3
     return ::prctl(set_mdwe, 1, 0, 0, 0) == 0;
 }
+
+#endif
 
 } // namespace palloc::test

@@ -19,7 +19,7 @@
 #include <tuple>
 #include <vector>
 
-#include "backends/os.hpp"
+#include "backends/seam.hpp"
 #include "machine_code.hpp"
 #include "page_rules.hpp"
 #include "support/address_space.hpp"
@@ -31,7 +31,7 @@ using namespace palloc::test;
 
 namespace {
 
-using flipping = basic_perm_alloc<mmap_backing>;
+using flipping = basic_perm_alloc<native_memory>;
 using kinds = std::tuple<perm_alloc, flipping>;
 
 using function = int();
@@ -228,16 +228,17 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(the_range_is_honoured_exactly, Allocator, kinds) {
         BOOST_TEST(near.contains(got->where()));
         blocks.push_back(*got);
     }
+    const std::uint64_t page = code.as_pool().backing().page_bytes();
     // A gap of a known size between two mappings of our own.
     const range gap = largest_gap(anywhere).value();
-    const range narrow{gap.base, 3 * 4096};
-    const auto last = code.allocate(narrow, 8192, permissions::read_execute);
+    const range narrow{gap.base, 3 * page};
+    const auto last = code.allocate(narrow, 2 * page, permissions::read_execute);
     BOOST_TEST_REQUIRE(last.has_value());
     BOOST_TEST(narrow.contains(last->where()));
-    const auto none = code.allocate(narrow, 8192, permissions::read_execute);
+    const auto none = code.allocate(narrow, 2 * page, permissions::read_execute);
     BOOST_TEST((none.error().code == errc::out_of_memory));
-    const auto told = code.explain({.within = narrow, .bytes = 8192});
-    BOOST_TEST(told.largest_gap_bytes <= 4096u);
+    const auto told = code.explain({.within = narrow, .bytes = 2 * page});
+    BOOST_TEST(told.largest_gap_bytes <= page);
     blocks.push_back(*last);
     for (const auto& each : blocks)
         BOOST_TEST(code.free(each).has_value());
@@ -245,27 +246,28 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(the_range_is_honoured_exactly, Allocator, kinds) {
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(pages_of_ones_own_change, Allocator, kinds) {
     Allocator code;
+    const std::uint64_t page = code.as_pool().backing().page_bytes();
     const auto block =
-        code.allocate({.bytes = 3 * 4096, .allowed = permissions::read_write, .owns_pages = true});
+        code.allocate({.bytes = 3 * page, .allowed = permissions::read_write, .owns_pages = true});
     BOOST_TEST_REQUIRE(block.has_value());
     BOOST_TEST(block->is_writable());
     std::memcpy(block->template entry<void>(), returns(3).data(), 16);
     BOOST_TEST(block->change(permissions::read_execute).has_value());
     BOOST_TEST(call(*block) == 3);
     BOOST_TEST(!block->is_writable());
-    BOOST_TEST(block->write(4096, returns(4)).has_value());
-    BOOST_TEST(block->template entry<function>(4096)() == 4);
+    BOOST_TEST(block->write(page, returns(4)).has_value());
+    BOOST_TEST(block->template entry<function>(page)() == 4);
     // RX -> RW -> RX ends as RX, and what is asked is what holds.
-    BOOST_TEST(block->change(0, 4096, permissions::read_write).has_value());
+    BOOST_TEST(block->change(0, page, permissions::read_write).has_value());
     BOOST_TEST((block->allowed(0) == permissions::read_write));
-    BOOST_TEST((block->allowed(4096) == permissions::read_execute));
-    BOOST_TEST(block->change(0, 4096, permissions::read_execute).has_value());
+    BOOST_TEST((block->allowed(page) == permissions::read_execute));
+    BOOST_TEST(block->change(0, page, permissions::read_execute).has_value());
     BOOST_TEST((block->allowed(0) == permissions::read_execute));
     BOOST_TEST(call(*block) == 3);
-    BOOST_TEST(block->change(8192, 4096, permissions::none).has_value());
-    BOOST_TEST((block->allowed(8192) == permissions::none));
-    BOOST_TEST((block->change(1, 4096, permissions::read).error().code == errc::bad_alignment));
-    BOOST_TEST((block->change(0, 4 * 4096, permissions::read).error().code == errc::past_the_end));
+    BOOST_TEST(block->change(2 * page, page, permissions::none).has_value());
+    BOOST_TEST((block->allowed(2 * page) == permissions::none));
+    BOOST_TEST((block->change(1, page, permissions::read).error().code == errc::bad_alignment));
+    BOOST_TEST((block->change(0, 4 * page, permissions::read).error().code == errc::past_the_end));
     BOOST_TEST(code.free(*block).has_value());
     BOOST_TEST(code.as_pool().chunk_count() == 0u);
 

@@ -118,7 +118,7 @@ class storm {
             each = static_cast<std::byte>(pick(256));
         if (!say(it.handle.write(part.base, fresh), "write"))
             return false;
-        std::copy(fresh.begin(), fresh.end(), it.bytes.begin() + static_cast<long>(part.base));
+        std::copy(fresh.begin(), fresh.end(), it.bytes.begin() + static_cast<std::ptrdiff_t>(part.base));
         return true;
     }
     bool edit(block& it, bool committed) {
@@ -127,7 +127,7 @@ class storm {
         if (!writer)
             return say(tl::unexpected(writer.error()), "open");
         if (!say(std::equal(writer->bytes().begin(), writer->bytes().end(),
-                            it.bytes.begin() + static_cast<long>(part.base)),
+                            it.bytes.begin() + static_cast<std::ptrdiff_t>(part.base)),
                  "what a writer shows"))
             return false;
         for (unsigned n = pick(20); n-- != 0;)
@@ -136,7 +136,7 @@ class storm {
         if (!committed)
             return check(it);
         std::copy(writer->bytes().begin(), writer->bytes().end(),
-                  it.bytes.begin() + static_cast<long>(part.base));
+                  it.bytes.begin() + static_cast<std::ptrdiff_t>(part.base));
         return say(writer->commit(), "commit");
     }
     bool patch(block& it) {

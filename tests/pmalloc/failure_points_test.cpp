@@ -8,14 +8,21 @@
 #include <cstdint>
 #include <string>
 
-#include "backends/os.hpp"
+#include "backends/seam.hpp"
 #include "pmalloc/made.hpp"
 #include "support/failure_points.hpp"
-#include "support/in_child.hpp"
 
 using namespace palloc;
 
 namespace {
+
+#if defined(_WIN32)
+constexpr os::call making_memory = os::call::section;
+constexpr int no_more = 1450; // ERROR_NO_SYSTEM_RESOURCES
+#else
+constexpr os::call making_memory = os::call::memory_file;
+constexpr int no_more = EMFILE;
+#endif
 
 pmalloc_options options_for(pmalloc_mode mode, strength wanted) {
     return {
@@ -31,7 +38,7 @@ bool live(pmalloc_mode mode, strength wanted) {
     bool all_well = true;
     const auto text = pool.strdup("data");
     all_well = text && all_well;
-    const auto large = pool.alloc(5000); // a second area
+    const auto large = pool.alloc(100'000); // a second area
     all_well = large && all_well;
     const pmalloc_state before = pool.state();
     auto done = pool.protect();
@@ -86,77 +93,16 @@ BOOST_AUTO_TEST_CASE(every_call_may_fail_and_nothing_is_left_behind) {
     BOOST_TEST_MESSAGE(points << " failure points");
 }
 
-/// A permanent pool stays, so each life is a process.
-BOOST_AUTO_TEST_CASE(a_permanent_pool_goes_on_where_it_stopped) {
-    for (std::uint64_t n = 1;; ++n) {
-        const int answer = test::in_child([n] {
-            const auto pool = pmalloc::create(options_for(pmalloc_mode::ro, strength::permanent));
-            const char* const text = (*pool)->strdup("data").value();
-            os::fail_nth(os::call::any, n, ENOSYS);
-            const std::uint64_t before = os::calls(os::call::any);
-            const auto done = (*pool)->protect();
-            const bool was_reached = os::calls(os::call::any) - before >= n;
-            os::fail_nth(os::call::any, 0, 0);
-            if (std::string(text) != "data")
-                return 10;
-            if (!done && (*pool)->achieved() == strength::sealed &&
-                (*pool)->state() != pmalloc_state::interrupted)
-                return 11;
-            if (!done && (*pool)->achieved() == strength::none &&
-                (*pool)->state() != pmalloc_state::open)
-                return 12;
-            if (const auto again = (*pool)->protect(); !again || *again != strength::permanent)
-                return 13;
-            if (test::writable(text) || std::string(text) != "data")
-                return 14;
-            return was_reached ? 0 : 1;
-        });
-        BOOST_TEST_REQUIRE((answer == 0 || answer == 1), "call " << n << ": " << answer);
-        if (answer == 1) {
-            BOOST_TEST(n > 5u);
-            return;
-        }
-    }
-}
-
-BOOST_AUTO_TEST_CASE(the_ladder_is_climbed_as_far_as_the_machine_goes) {
-    const struct {
-        os::call lacking;
-        strength wanted;
-        strength reached;
-    } rungs[] = {
-        {os::call::seal, strength::permanent, strength::sealed}, // a kernel before 6.10
-        {os::call::add_seals, strength::permanent, strength::read_only},
-        {os::call::add_seals, strength::sealed, strength::read_only},
-        {os::call::open, strength::sealed, strength::read_only}, // /proc is not mounted
-    };
-    for (const auto& [lacking, wanted, reached] : rungs)
-        for (const demand insistence : {demand::required, demand::best_effort}) {
-            const int answer = test::in_child([&] {
-                auto options = options_for(pmalloc_mode::ro, wanted);
-                options.insistence = insistence;
-                const auto pool = pmalloc::create(options).value();
-                const char* const text = pool->strdup("data").value();
-                os::fail_nth(lacking, 1, ENOSYS);
-                const auto got = pool->protect();
-                if (insistence == demand::best_effort)
-                    return got && *got == reached && !test::writable(text) ? 0 : 1;
-                const bool is_interrupted = lacking == os::call::seal;
-                return !got && got.error() == error{errc::os_failure, ENOSYS} &&
-                               pool->state() == (is_interrupted ? pmalloc_state::interrupted
-                                                                : pmalloc_state::open) &&
-                               std::string(text) == "data"
-                           ? 0
-                           : 2;
-            });
-            BOOST_TEST(answer == 0, static_cast<int>(wanted)
-                                        << " without " << static_cast<int>(lacking) << ": "
-                                        << answer);
-        }
-}
-
 BOOST_AUTO_TEST_CASE(who_insists_is_served_once_it_can_be) {
     const auto pool = test::made();
+#if defined(_WIN32)
+    constexpr std::uint64_t bytes = 128 << 10; // an area more
+    os::fail_nth(making_memory, 1, no_more);
+    test::check_fails(pool->alloc(bytes), {errc::os_failure, no_more});
+    os::fail_nth(making_memory, 1, no_more);
+    BOOST_TEST(pool->alloc(bytes, pmalloc_flags::insist).has_value());
+    os::fail_nth(making_memory, 0, 0);
+#else
     os::fail_nth(os::call::memory_file, 1, EMFILE);
     test::check_fails(pool->alloc(8192), {errc::os_failure, EMFILE});
     constexpr os::call in_the_way[] = {os::call::memory_file, os::call::truncate, os::call::map};
@@ -167,6 +113,7 @@ BOOST_AUTO_TEST_CASE(who_insists_is_served_once_it_can_be) {
     BOOST_TEST(os::calls(os::call::memory_file) - before == 4u);
     for (const os::call each : in_the_way)
         os::fail_nth(each, 0, 0);
+#endif
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -196,7 +196,8 @@ BOOST_AUTO_TEST_CASE(an_empty_pool_can_be_protected) {
 }
 
 // Keys are where this machine may have none: the simulated backing has them.
-using simulated = basic_pmalloc<protection_choice, fake_demand_paged>;
+using any_protection = one_of<sealed, read_only, permanent, write_rare, keyed>;
+using simulated = basic_pmalloc<any_protection, fake_demand_paged>;
 
 BOOST_AUTO_TEST_CASE(with_keys_the_second_view_stands_behind_a_lock) {
     fake_space space;

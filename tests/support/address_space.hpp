@@ -6,13 +6,47 @@
 #include <array>
 #include <cstdint>
 #include <cstdlib>
-#include <fcntl.h>
 #include <fstream>
 #include <string>
 #include <string_view>
+
+#if defined(_WIN32)
+#include "windows.hpp"
+#else
+#include <fcntl.h>
 #include <unistd.h>
+#endif
 
 namespace palloc::test {
+
+#if defined(_WIN32)
+
+/// @brief The pages of all sections and private memory of this process, reserved ones included.
+[[nodiscard]] inline std::uint64_t mapped_pages() {
+    std::uint64_t bytes = 0;
+    MEMORY_BASIC_INFORMATION there{};
+    for (auto at = std::uintptr_t{0};
+         ::VirtualQuery(reinterpret_cast<void*>(at), &there, sizeof there) != 0;
+         at = reinterpret_cast<std::uintptr_t>(there.BaseAddress) + there.RegionSize)
+        bytes += there.State != MEM_FREE ? there.RegionSize : 0;
+    return bytes / 4096;
+}
+
+/// @brief What may be done at `at`: " rd wr ex ", or less.
+[[nodiscard]] inline std::string mapping_flags(std::uint64_t at) {
+    MEMORY_BASIC_INFORMATION there{};
+    if (::VirtualQuery(reinterpret_cast<void*>(at), &there, sizeof there) == 0 ||
+        there.State != MEM_COMMIT || there.Protect == PAGE_NOACCESS)
+        return {};
+    std::string flags = " rd ";
+    if ((there.Protect & (PAGE_READWRITE | PAGE_EXECUTE_READWRITE)) != 0)
+        flags += "wr ";
+    if ((there.Protect & (PAGE_EXECUTE_READ | PAGE_EXECUTE_READWRITE)) != 0)
+        flags += "ex ";
+    return flags;
+}
+
+#else
 
 /// @brief The sizes in pages that the kernel tells of this process. Maps nothing itself.
 struct memory_use {
@@ -55,5 +89,7 @@ struct memory_use {
     }
     return {};
 }
+
+#endif
 
 } // namespace palloc::test

@@ -9,7 +9,7 @@
 #include <cstdint>
 
 #include "address_space.hpp"
-#include "backends/os.hpp"
+#include "backends/seam.hpp"
 #include "open_files.hpp"
 
 namespace palloc::test {

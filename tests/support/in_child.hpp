@@ -3,12 +3,26 @@
 /// @brief Something done in a child of fork, which is all that happens to it.
 #pragma once
 
+#if defined(_WIN32)
+#include "skip.hpp"
+#else
 #include <type_traits>
 #include <unistd.h>
 
 #include <sys/wait.h>
+#endif
 
 namespace palloc::test {
+
+#if defined(_WIN32)
+
+/// @brief There is no such thing: the case is skipped.
+template <class Act>
+[[nodiscard]] int in_child(Act&&, unsigned = 60) {
+    skip("it forks, which Windows does not");
+}
+
+#else
 
 /// @brief What became of a child that was forked by hand: its exit status, or minus the signal that
 /// killed it.
@@ -33,5 +47,7 @@ template <class Act>
     }
     return end_of(child);
 }
+
+#endif
 
 } // namespace palloc::test

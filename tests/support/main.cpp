@@ -9,11 +9,7 @@
 #include <boost/test/tree/observer.hpp>
 #include <boost/test/tree/traverse.hpp>
 #include <boost/test/tree/visitor.hpp>
-#ifdef PALLOC_BOOST_TEST_INCLUDED
-#include <boost/test/included/unit_test.hpp>
-#else
 #include <boost/test/unit_test.hpp>
-#endif
 
 #include <algorithm>
 #include <cstdio>
@@ -21,6 +17,11 @@
 #include <optional>
 #include <string>
 #include <utility>
+
+#if defined(_WIN32)
+#include <fcntl.h>
+#include <io.h>
+#endif
 
 #include "skip.hpp"
 
@@ -116,11 +117,27 @@ void palloc::test::skip(std::string why) {
     throw boost::execution_aborted(); // how Boost ends a case without calling it failed
 }
 
+namespace {
+
+void set_unless_set(const char* name, const char* value) {
+#if defined(_WIN32)
+    if (std::getenv(name) == nullptr)
+        (void)_putenv_s(name, value);
+#else
+    setenv(name, value, 0);
+#endif
+}
+
+} // namespace
+
 int main(int argc, char* argv[]) {
+#if defined(_WIN32)
+    _setmode(_fileno(stdout), _O_BINARY); // lines end as everywhere
+#endif
     // stdout is the report's, and signals belong to the tests and the sanitizers.
-    setenv("BOOST_TEST_LOG_SINK", "stderr", 0);
-    setenv("BOOST_TEST_CATCH_SYSTEM_ERRORS", "no", 0);
-    setenv("BOOST_TEST_COLOR_OUTPUT", "no", 0);
+    set_unless_set("BOOST_TEST_LOG_SINK", "stderr");
+    set_unless_set("BOOST_TEST_CATCH_SYSTEM_ERRORS", "no");
+    set_unless_set("BOOST_TEST_COLOR_OUTPUT", "no");
     const int status = ut::unit_test_main(&init, argc, argv);
     return status == boost::exit_success && reporter().all_passed() ? EXIT_SUCCESS : EXIT_FAILURE;
 }

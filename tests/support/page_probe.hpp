@@ -7,9 +7,41 @@
 
 #include <array>
 #include <cstdint>
+
+#if defined(_WIN32)
+#include "windows.hpp"
+#else
 #include <unistd.h>
+#endif
 
 namespace palloc::test {
+
+#if defined(_WIN32)
+
+/// @brief Has the system copy a byte within the process: it answers instead of faulting. It would
+/// make pages writable for the occasion that are not, so those are asked about first.
+class page_probe {
+  public:
+    [[nodiscard]] bool readable(address at) const {
+        char byte{};
+        return ::ReadProcessMemory(::GetCurrentProcess(), reinterpret_cast<const void*>(at), &byte,
+                                   1, nullptr) != 0;
+    }
+
+    /// @brief Stores a zero where it can.
+    [[nodiscard]] bool writable(address at) const {
+        MEMORY_BASIC_INFORMATION there{};
+        if (::VirtualQuery(reinterpret_cast<const void*>(at), &there, sizeof there) == 0 ||
+            there.State != MEM_COMMIT ||
+            (there.Protect & (PAGE_READWRITE | PAGE_EXECUTE_READWRITE)) == 0)
+            return false;
+        const char byte{};
+        return ::WriteProcessMemory(::GetCurrentProcess(), reinterpret_cast<void*>(at), &byte, 1,
+                                    nullptr) != 0;
+    }
+};
+
+#else
 
 /// @brief Moves a byte through a pipe: the kernel answers EFAULT where a load or store would fault.
 class page_probe {
@@ -42,5 +74,7 @@ class page_probe {
   private:
     std::array<int, 2> ends_{-1, -1};
 };
+
+#endif
 
 } // namespace palloc::test

@@ -5,13 +5,13 @@
 
 #include <palloc/algorithms/best_fit.hpp>
 #include <palloc/algorithms/first_fit.hpp>
-#include <palloc/backings/mmap.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/flat.hpp>
 #include <palloc/bitmaps/indexed.hpp>
 #include <palloc/compositions/locked.hpp>
 #include <palloc/compositions/magazine.hpp>
 #include <palloc/compositions/magazine_rack.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/compositions/size_classes.hpp>
 #include <palloc/compositions/thread_cache.hpp>
 #include <palloc/core/layout.hpp>
@@ -30,7 +30,7 @@ namespace detail {
 /// Granules of 256 bytes waste less of a large block than pages would, and cost 0.2 % of the
 /// memory.
 using general_parent =
-    pool<static_granule<256>, mmap_backing, boundary<indexed>, best_fit, unprotected>;
+    pool<static_granule<256>, native_memory, boundary<indexed>, best_fit, unprotected>;
 
 [[nodiscard]] inline pool_options growing(pool_options options, growth_policy by) noexcept {
     if (options.growth.step_bytes == 0)
@@ -40,10 +40,10 @@ using general_parent =
 
 /// Address space is taken in large pieces; only pages that are touched are paid for.
 [[nodiscard]] inline pool_options general_options(const pool_options& options) noexcept {
-    return growing(options, growth_policy::refill(std::uint64_t{64} << 20));
+    return growing(options, growth_policy::refill(sparse_step_bytes));
 }
-[[nodiscard]] inline mmap_backing general_backing() noexcept {
-    return mmap_backing(mmap_options{.reserve_swap = false});
+[[nodiscard]] inline native_memory general_backing() noexcept {
+    return sparse_native_memory();
 }
 
 } // namespace detail
@@ -52,7 +52,7 @@ using general_parent =
 ///
 /// Up to 768 bytes from size classes, more from a pool with granules of 256 bytes, best fit; up to
 /// 4 KiB a magazine for every size class in front. Grows as needed, by 64 MiB of address space at a
-/// time; memory once touched stays for reuse.
+/// time (Windows: 4); memory once touched stays for reuse.
 class general_purpose : public magazine_rack<size_classes<detail::general_parent>> {
   public:
     /// @param options  where they say nothing of growth, it grows.
@@ -73,7 +73,7 @@ class general_purpose_shared : public thread_cache<locked<size_classes<detail::g
 /// @brief Blocks of one size, for one thread. Grows as needed, and keeps what it has.
 template <std::size_t Bytes>
 class fixed_size
-    : public magazine<pool<static_granule<Bytes>, mmap_backing, flat, first_fit, unprotected>> {
+    : public magazine<pool<static_granule<Bytes>, native_memory, flat, first_fit, unprotected>> {
   public:
     /// @brief What every block is aligned to.
     static constexpr std::uint64_t block_alignment =

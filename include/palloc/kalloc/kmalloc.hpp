@@ -4,7 +4,7 @@
 /// `kmalloc_heap.hpp` for what it answers, and for heaps of your own.
 #pragma once
 
-#include <palloc/backings/mmap.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/concepts/typed_allocator.hpp>
 #include <palloc/core/error.hpp>
 #include <palloc/core/layout.hpp>
@@ -20,7 +20,7 @@
 namespace palloc::inline v0 {
 
 /// @brief A heap over anonymous memory of the process.
-using kmalloc_heap = basic_kmalloc_heap<mmap_backing>;
+using kmalloc_heap = basic_kmalloc_heap<native_memory>;
 
 /// @brief Serves from the one heap of the process, which never ends. Has no size.
 class kmalloc {
@@ -65,7 +65,7 @@ class kmalloc {
         alignas(kmalloc_heap) static std::byte storage[sizeof(kmalloc_heap)];
         static kmalloc_heap& it = *::new (static_cast<void*>(storage)) kmalloc_heap(
             options == nullptr ? default_options() : *std::exchange(*options, nullptr),
-            mmap_backing(mmap_options{.reserve_swap = false}));
+            sparse_native_memory());
         return it;
     }
 

@@ -26,7 +26,6 @@
 #pragma once
 
 #include <palloc/algorithms/best_fit.hpp>
-#include <palloc/backings/mmap.hpp>
 #include <palloc/concepts/backing.hpp>
 #include <palloc/concepts/typed_allocator.hpp>
 #include <palloc/core/error.hpp>

@@ -19,15 +19,17 @@
 /// The heap is one pool over reserved address space, granule a page. Blocks that are freed are
 /// without access from then on.
 ///
+/// On Windows, where no call moves pages, their contents are copied where this says that they move.
+///
 /// @par Thread safety  any thread; a lock for each call
 /// Source: vrealloc of the Linux kernel, which copies where this moves.
 #pragma once
 
 #include <palloc/algorithms/best_fit.hpp>
-#include <palloc/backings/reserve.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/indexed.hpp>
 #include <palloc/compositions/locked.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/concepts/backing.hpp>
 #include <palloc/concepts/typed_allocator.hpp>
 #include <palloc/core/error.hpp>
@@ -56,7 +58,7 @@
 namespace palloc::inline v0 {
 
 /// @brief A heap of its own.
-template <backing_can_move_pages Backing>
+template <backing_can_commit Backing>
     requires backing_can_map<Backing> && memory_may_be_touched<Backing>
 class basic_vmalloc_heap {
   public:
@@ -240,7 +242,10 @@ class basic_vmalloc_heap {
                     if (stays || stays.error().code != errc::no_room)
                         return stays.map([&]() noexcept { return there; });
                 }
-                return all.relocate(there, old_layout.bytes, wanted.bytes, place_of(wanted));
+                if constexpr (backing_can_move_pages<Backing>)
+                    return all.relocate(there, old_layout.bytes, wanted.bytes, place_of(wanted));
+                else
+                    return copied(all, there, old_layout.bytes, wanted);
             });
         if (!now) {
             if (charged && after > before)
@@ -260,6 +265,21 @@ class basic_vmalloc_heap {
                 block.data() + old_layout.bytes, 0,
                 static_cast<std::size_t>(std::min(wanted.bytes, before) - old_layout.bytes));
         return block;
+    }
+
+    /// Where pages cannot move, what they hold does.
+    [[nodiscard]] result<address> copied(pages_pool& all, address block, std::uint64_t old_bytes,
+                                         const layout& wanted) noexcept {
+        const auto fresh = all.allocate(wanted.bytes, place_of(wanted));
+        if (!fresh)
+            return fresh;
+        const std::uint64_t kept = std::min(whole_pages(old_bytes), whole_pages(wanted.bytes));
+        std::memcpy(reinterpret_cast<void*>(*fresh), reinterpret_cast<const void*>(block), kept);
+        if (const auto gone = all.deallocate(block, old_bytes); !gone) {
+            (void)all.deallocate(*fresh, wanted.bytes);
+            return tl::unexpected(gone.error());
+        }
+        return fresh;
     }
 
     /// Pages are zero when they are committed, unless an earlier block's could not be given back.
@@ -294,7 +314,7 @@ class basic_vmalloc_heap {
 };
 
 /// @brief A heap over reserved address space.
-using vmalloc_heap = basic_vmalloc_heap<reserve>;
+using vmalloc_heap = basic_vmalloc_heap<native_addresses>;
 
 /// @brief Serves from the one heap of the process, which never ends. Has no size.
 class vmalloc {

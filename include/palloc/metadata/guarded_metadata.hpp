@@ -9,6 +9,7 @@
 
 #include <palloc/concepts/metadata.hpp>
 #include <palloc/core/error.hpp>
+#include <palloc/core/permissions.hpp>
 #include <palloc/core/range.hpp>
 
 #include <cstddef>
@@ -54,7 +55,7 @@ class guarded_metadata {
         std::size_t used_bytes;
     };
 
-    [[nodiscard]] result<void> allow(int protection) noexcept;
+    [[nodiscard]] result<void> allow(permissions allowed) noexcept;
 
     arena* newest_ = nullptr;
 };

@@ -15,6 +15,7 @@
 #include <palloc/concepts/chunk_bitmap.hpp>
 #include <palloc/concepts/protection.hpp>
 #include <palloc/core/error.hpp>
+#include <palloc/core/os_codes.hpp>
 #include <palloc/core/range.hpp>
 #include <palloc/granularities/order_granule.hpp>
 #include <palloc/metadata/guarded_metadata.hpp>
@@ -25,7 +26,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -353,9 +353,7 @@ class pmalloc_core : public any_pmalloc {
     }
 
     [[nodiscard]] static bool may_pass(error why) noexcept {
-        return why.code == errc::out_of_memory ||
-               (why.code == errc::os_failure && (why.os_code == ENOMEM || why.os_code == EAGAIN ||
-                                                 why.os_code == ENFILE || why.os_code == EMFILE));
+        return why.code == errc::out_of_memory || is_shortage(why);
     }
 
     result<void> misused(errc what, range where) noexcept {

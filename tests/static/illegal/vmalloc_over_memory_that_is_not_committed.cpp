@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// expect: backing_can_move_pages
+// expect: backing_can_commit
 #include <palloc/backings/mmap.hpp>
 #include <palloc/backings/reserve.hpp>
 #include <palloc/kalloc/vmalloc.hpp>
