@@ -310,9 +310,10 @@ class vec {
     [[nodiscard]] result<T> remove(std::size_t i)
         requires std::movable<T>
     {
-        if (i >= size_)
-            return fail(errc::past_the_end);
-        result<T> taken(std::move(data()[i]));
+        // Made where it is answered: to move a result of which `T` throws ends the program.
+        result<T> taken = i < size_ ? result<T>(std::move(data()[i])) : fail(errc::past_the_end);
+        if (!taken)
+            return taken;
         for (; i + 1 != size_; ++i)
             data()[i] = std::move(data()[i + 1]);
         truncate(size_ - 1);
