@@ -236,8 +236,8 @@ result<pages_there> query(address at) noexcept {
                 .allocation = reinterpret_cast<address>(told.AllocationBase),
                 .is_free = told.State == MEM_FREE,
                 .is_committed = is_committed,
-                .is_placed_writable = permissions_in(told.AllocationProtect) ==
-                                      permissions::read_write,
+                .is_placed_writable =
+                    permissions_in(told.AllocationProtect) == permissions::read_write,
                 .allowed = is_committed ? permissions_in(told.Protect) : permissions::none};
         });
 }
