@@ -66,9 +66,10 @@ def no_machine_is_named(tree):
 
 
 def system_calls_go_through_the_seam(tree):
-    """Only os.cpp calls what is neither in a namespace of ours nor of the standard library."""
+    """Only os.cpp calls what is neither in a namespace of ours nor of the standard library; and the
+    handler of faults under Windows, where no call can be made to fail while one is handled."""
     for path in tree.under("src", *CODE):
-        if path.name == "os.cpp":
+        if path.name == "os.cpp" or path.as_posix().endswith("windows/fault_report.cpp"):
             continue
         for number, line in enumerate(tree.text(path).splitlines(), 1):
             for name in GLOBAL_CALL.findall(line):
