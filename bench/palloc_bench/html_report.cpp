@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <string_view>
+#include <utility>
 
 namespace palloc::bench {
 namespace {
@@ -38,15 +39,19 @@ void put(std::string& page, std::string_view place, const std::string& content) 
 
 } // namespace
 
-std::string html_of(const nlohmann::json& figures) {
+std::string empty_page(const std::filesystem::path& charts) {
     const std::filesystem::path folder(PALLOC_BENCH_REPORT);
-    const std::string library =
-        content_of(PALLOC_BENCH_CHARTS, "is missing; install the package libjs-chart.js");
+    const std::string library = content_of(charts.empty() ? PALLOC_BENCH_CHARTS : charts,
+                                           "is missing; install the package libjs-chart.js");
     std::string page = content_of(folder / "page.html", "is missing");
     put(page, "/*STYLE*/", content_of(folder / "page.css", "is missing"));
     put(page, "/*PAGE*/", content_of(folder / "page.js", "is missing"));
-    put(page, "/*FIGURES*/", safe_in_script(figures.dump()));
     put(page, "/*CHARTS*/", library);
+    return page;
+}
+
+std::string html_of(const nlohmann::json& figures, std::string page) {
+    put(page, "/*FIGURES*/", safe_in_script(figures.dump()));
     return page;
 }
 

@@ -8,6 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "campaign.hpp"
 #include "commands.hpp"
@@ -142,6 +143,8 @@ void replay(const replay_arguments& given, int& status) {
         given.traces.empty()
             ? bundled_traces()
             : std::vector<std::filesystem::path>(given.traces.begin(), given.traces.end());
+    // What the report lacks is said before minutes are spent, and before a file is emptied.
+    std::string page = given.html_file.empty() ? "" : empty_page();
     std::ofstream json_file = open_file("--json", given.json_file);
     std::ofstream html_file = open_file("--html", given.html_file);
     if (given.perf)
@@ -186,7 +189,7 @@ void replay(const replay_arguments& given, int& status) {
         const nlohmann::json figures = json_of(reports, given.command, given.baseline);
         write(json_file, "--json", given.json_file, figures.dump(2) + '\n');
         if (html_file.is_open())
-            write(html_file, "--html", given.html_file, html_of(figures));
+            write(html_file, "--html", given.html_file, html_of(figures, std::move(page)));
     }
     if (html_file.is_open() && !given.quiet)
         fmt::print("report: {}\n", std::filesystem::absolute(given.html_file).string());

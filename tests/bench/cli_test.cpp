@@ -1,19 +1,38 @@
 // SPDX-License-Identifier: MIT
 #include <boost/test/unit_test.hpp>
 
+#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <set>
 #include <string>
 
 #include "bench_program.hpp"
+#include "support/skip.hpp"
 #include "trace_file.hpp"
 
 using palloc::test::expect;
 using palloc::test::palloc_bench;
 using palloc::test::run_result;
+using palloc::test::run_shell;
 using palloc::test::temporary_file;
 using palloc::test::tiny_trace;
+
+namespace {
+
+/// Runs it on a terminal of its own, by script of util-linux; what was drawn is in the output.
+run_result on_a_terminal(const std::string& arguments) {
+    if (run_shell("command -v script").status != 0)
+        palloc::test::skip("no script of util-linux");
+    return run_shell("script -qec '" + palloc::test::palloc_bench_path() + " " + arguments +
+                     "' /dev/null </dev/null");
+}
+
+const std::string some_rounds =
+    "replay --repeat 10 --pool new_delete --trace bench/traces/sqlite.trace.gz";
+
+} // namespace
 
 BOOST_AUTO_TEST_CASE(help_everywhere) {
     expect("--help", 0, "replay");
@@ -121,6 +140,31 @@ BOOST_AUTO_TEST_CASE(every_option_of_replay_leaves_its_figures) {
                std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(threads_replays_as_many_copies) {
+    const temporary_file file("# palloc-heap-trace 1\n# program: one   threads: 1   ops: 2   "
+                              "peak-live-bytes: 24   peak-live-blocks: 1\na 0 24 16 0\nf 0 0\n");
+    const temporary_file json("", "out.json");
+    expect("replay --quiet --repeat 1 --threads 3 --pool '^general_purpose_shared$' --trace " +
+               file.path().string() + " --json " + json.path().string(),
+           0, "");
+    std::ifstream in(json.path());
+    const nlohmann::json trace = nlohmann::json::parse(in).at("traces").at(0);
+    BOOST_TEST(trace.at("threads") == 3);
+    BOOST_TEST(trace.at("operations") == 6);
+    BOOST_TEST(trace.at("peak_live_bytes") == 72);
+}
+
+BOOST_AUTO_TEST_CASE(trace_and_import_tell_what_is_in_a_file) {
+    const temporary_file file(palloc::test::gzip(tiny_trace), "tiny.trace.gz");
+    expect("trace " + file.path().string(), 0,
+           "operations    6: 3 allocations, 2 frees, 1 reallocs");
+    const temporary_file heaptrack("v 10400 3\nX program --flag\na 10 0\n+ 0\n- 0\n", "h.txt");
+    const temporary_file to("", "h.trace.gz");
+    expect("import " + heaptrack.path().string() + " -o " + to.path().string(), 0,
+           "2 operations: 1 allocations, 16 bytes; at most 16 bytes live");
+    expect("trace " + to.path().string(), 0, "program --flag");
+}
+
 BOOST_AUTO_TEST_CASE(quiet_says_nothing) {
     const temporary_file file(palloc::test::gzip(tiny_trace), "tiny.trace.gz");
     const run_result got =
@@ -144,6 +188,57 @@ BOOST_AUTO_TEST_CASE(limit_tells_who_fails_first_and_why) {
     BOOST_TEST(little.output.find("at operation 33; 32 requests refused: 32 full, 0 fragmented") !=
                    std::string::npos,
                little.output);
+}
+
+BOOST_AUTO_TEST_CASE(limit_tells_fragmented_from_full) {
+    const temporary_file file(palloc::test::comb_trace(), "comb.trace");
+    const temporary_file json("", "out.json");
+    const run_result got =
+        palloc_bench("replay --repeat 1 --pool '^best_fit-indexed-mmap$|monotonic' --limit 32K "
+                     "--trace " +
+                     file.path().string() + " --json " + json.path().string());
+    BOOST_TEST(got.status == 0);
+    std::ifstream in(json.path());
+    const nlohmann::json figures = nlohmann::json::parse(in);
+    BOOST_REQUIRE(figures.at("benchmarks").size() == 2u);
+    for (const auto& each : figures.at("benchmarks")) {
+        BOOST_TEST(each.at("failures") > 0, each.dump());
+        BOOST_TEST(each.at("failures_fragmented") == each.at("failures"), each.dump());
+        BOOST_TEST(each.at("failures_full") == 0);
+    }
+    BOOST_TEST(got.output.find("0 full, 8 fragmented") != std::string::npos, got.output);
+}
+
+BOOST_AUTO_TEST_CASE(a_terminal_is_shown_how_far_it_is) {
+    const run_result got = on_a_terminal(some_rounds);
+    BOOST_TEST(got.status == 0);
+    const std::regex line(R"(\r\x1b\[K\[(#*) *\] +(\d+) %, (\d+) s left  sqlite)");
+    int last_percent = 0;
+    std::size_t lines = 0;
+    for (std::sregex_iterator at(got.output.begin(), got.output.end(), line), end; at != end;
+         ++at, ++lines) {
+        const int percent = std::atoi((*at)[2].str().c_str());
+        BOOST_TEST(percent >= last_percent);
+        BOOST_TEST(percent <= 100);
+        BOOST_TEST(std::abs((*at)[1].length() - percent * 24 / 100) <= 1);
+        last_percent = percent;
+    }
+    BOOST_TEST(lines >= 2u, got.output);
+    BOOST_TEST(last_percent > 0);
+    // It is taken away before the table.
+    const auto erased = got.output.rfind("\r\x1b[K");
+    BOOST_TEST(got.output.find("s left", erased) == std::string::npos);
+    BOOST_TEST(got.output.find("ns/op") > erased);
+}
+
+BOOST_AUTO_TEST_CASE(nobody_else_is_shown_progress) {
+    const run_result piped = palloc_bench(some_rounds);
+    BOOST_TEST(piped.status == 0);
+    BOOST_TEST(piped.output.find_first_of("\r\x1b") == std::string::npos);
+    BOOST_TEST(piped.output.find(" left") == std::string::npos);
+    const run_result quiet = on_a_terminal(some_rounds + " --quiet");
+    BOOST_TEST(quiet.status == 0);
+    BOOST_TEST(quiet.output == "");
 }
 
 BOOST_AUTO_TEST_CASE(ctrl_c_ends_with_what_was_finished) {

@@ -8,7 +8,10 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <palloc_bench/html_report.hpp>
+#include <set>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench_program.hpp"
@@ -45,9 +48,9 @@ std::string shortened(std::string name) {
     return name;
 }
 
-/// Every chart has what the JSON says of the first trace.
-void check_charts(const json& charts, const json& figures) {
-    const json& trace = figures.at("traces").at(0);
+/// Every chart has what the JSON says of the trace; so has what hovering over a map's cell shows.
+void check_charts(const json& page, const json& figures, const json& trace) {
+    const json& charts = page.at("charts");
     std::vector<json> cells;
     std::vector<json> detailed;
     for (const json& each : figures.at("benchmarks"))
@@ -65,16 +68,27 @@ void check_charts(const json& charts, const json& figures) {
     }
     BOOST_TEST(charts.size() == 8u);
 
-    std::size_t points = 0;
-    for (const json& each : charts.at("scatter").at("datasets"))
-        points += each.at("data").size();
-    BOOST_TEST(points == cells.size());
+    std::multiset<std::pair<double, double>> points, expected_points;
+    for (const json& set : charts.at("scatter").at("datasets"))
+        for (const json& each : set.at("data"))
+            points.emplace(each.at("x"), each.at("y"));
+    for (const json& each : cells)
+        expected_points.emplace(each.at("real_time"),
+                                each.at("peak_bytes").get<double>() / 1048576);
+    BOOST_TEST((points == expected_points));
     BOOST_TEST(dataset(charts.at("scatter"), "Pareto front").size() ==
                trace.at("pareto_front").size());
     const json& bars = dataset(charts.at("bars"), "ns an operation");
     BOOST_REQUIRE(bars.size() == cells.size());
-    for (std::size_t i = 0; i != cells.size(); ++i)
+    const json& spans = charts.at("bars").at("spans");
+    BOOST_REQUIRE(spans.size() == cells.size());
+    for (std::size_t i = 0; i != cells.size(); ++i) {
         BOOST_TEST(bars[i].get<double>() == cells[i].at("real_time").get<double>());
+        const auto samples = cells[i].at("samples_ns").get<std::vector<double>>();
+        const auto [least, most] = std::minmax_element(samples.begin(), samples.end());
+        BOOST_TEST(spans[i].at(0).get<double>() == *least);
+        BOOST_TEST(spans[i].at(1).get<double>() == *most);
+    }
     for (const json& each : detailed) {
         const std::string label = shortened(each.at("composition"));
         const json& run = each.at("memory_over_run");
@@ -106,47 +120,40 @@ void check_charts(const json& charts, const json& figures) {
         const json& map = (mapped == detailed.end() ? detailed.front() : *mapped).at(name);
         const json& live = map.at("cell_live_bytes");
         BOOST_REQUIRE(seen.size() == live.size());
-        for (std::size_t i = 0; i + 1 < seen.size(); ++i)
+        const auto cell_bytes = map.at("cell_bytes").get<std::uint64_t>();
+        const auto rest = map.at("range_bytes").get<std::uint64_t>() % cell_bytes;
+        for (std::size_t i = 0; i != seen.size(); ++i) {
+            const bool is_short = i + 1 == seen.size() && rest != 0;
             BOOST_REQUIRE(
                 seen[i].at("share").get<double>() ==
-                std::min(live[i].get<double>() / map.at("cell_bytes").get<double>(), 1.0));
+                std::min(live[i].get<double>() / static_cast<double>(is_short ? rest : cell_bytes),
+                         1.0));
+        }
+        if (name == std::string("map_worst")) {
+            const json& hover = page.at("hover");
+            const auto index = hover.at("index").get<std::size_t>();
+            BOOST_TEST(hover.at("opacity").get<double>() > 0);
+            BOOST_REQUIRE(hover.at("lines").size() == 4u);
+            BOOST_TEST(hover.at("lines").at(2) ==
+                       map.at("cell_blocks").at(index).dump() + " blocks begin here");
+        }
     }
 }
 
-void check_report(const std::string& name, const std::string& trace, const std::string& options) {
+json look_at(const palloc::test::temporary_file& html) {
+    const auto looked = run_shell("/usr/bin/python3 -B tests/bench/look_at_report.py " +
+                                  html.path().string() + " " + screenshots().string());
+    BOOST_REQUIRE_MESSAGE(looked.status == 0, looked.output);
+    json seen = json::parse(looked.output.substr(looked.output.find('{')));
+    BOOST_TEST(seen.at("errors").dump() == "[]");
+    return seen;
+}
+
+void need_a_browser() {
     if (run_shell("command -v chromium && command -v chromedriver && /usr/bin/python3 -c 'import "
                   "selenium'")
             .status != 0)
         palloc::test::skip("no chromium, chromedriver or python3-selenium");
-    const palloc::test::temporary_file html("", name + ".html");
-    const palloc::test::temporary_file figures_file("", name + ".json");
-    const auto ran = palloc_bench("replay " + options + " --trace " + trace + " --html " +
-                                  html.path().string() + " --json " + figures_file.path().string());
-    BOOST_TEST(ran.status == 0, ran.output);
-    BOOST_TEST(ran.output.find("report: " + html.path().string()) != std::string::npos);
-    const auto looked = run_shell("/usr/bin/python3 -B tests/bench/look_at_report.py " +
-                                  html.path().string() + " " + screenshots().string());
-    BOOST_REQUIRE_MESSAGE(looked.status == 0, looked.output);
-    const json seen = json::parse(looked.output.substr(looked.output.find('{')));
-    const json figures = json::parse(content_of(figures_file.path()));
-    BOOST_TEST(seen.at("errors").dump() == "[]");
-    for (const std::string& view : views)
-        BOOST_TEST_CONTEXT(view) {
-            const json& page = seen.at(view);
-            check_charts(page.at("charts"), figures);
-            BOOST_TEST(page.at("overflow").get<int>() <= 0); // nothing to scroll to the side
-            BOOST_TEST(page.at("theme") == view.substr(view.find('-') + 1));
-            BOOST_TEST(page.at("outside").dump() == "[]"); // it needs nothing else
-            BOOST_TEST(page.at("winner") == figures.at("traces").at(0).at("winner"));
-            BOOST_TEST(page.at("reason") == figures.at("traces").at(0).at("reason"));
-            BOOST_TEST(page.at("cpp") == figures.at("traces").at(0).at("cpp"));
-            for (const char* const fact : {"compiler", "commit", "kernel", "command"})
-                BOOST_TEST(page.at("context").get<std::string>().find(
-                               figures.at("context").at(fact).get<std::string>()) !=
-                           std::string::npos);
-            BOOST_TEST(std::filesystem::file_size(screenshots() / (name + "-" + view + ".png")) >
-                       10000u);
-        }
 }
 
 std::string record(const palloc::test::temporary_file& to, const std::string& program) {
@@ -156,39 +163,76 @@ std::string record(const palloc::test::temporary_file& to, const std::string& pr
     return to.path().string();
 }
 
-const std::string few = "--repeat 3 --pool '^general|^std::|best_fit-indexed|first_fit-boundary'";
-
 } // namespace
 
-BOOST_AUTO_TEST_CASE(sqlite_from_program_to_report) {
-    if (run_shell("command -v sqlite3").status != 0)
-        palloc::test::skip("no sqlite3");
-    const palloc::test::temporary_file trace("", "sqlite3.trace.gz");
-    check_report("sqlite3",
-                 record(trace,
-                        "sqlite3 :memory: 'create table t(a,b); with recursive c(x) as "
-                        "(select 1 union all select x+1 from c where x<20000) insert into t "
-                        "select x, hex(x) from c; select b, count(*) from t group by a % 7;'"),
-                 few);
+BOOST_AUTO_TEST_CASE(from_programs_to_their_report) {
+    need_a_browser();
+    for (const char* const program : {"sqlite3", "python3", "xz"})
+        if (run_shell(std::string("command -v ") + program).status != 0)
+            palloc::test::skip(std::string("no ") + program);
+    const palloc::test::temporary_file sqlite("", "sqlite3.trace.gz");
+    const palloc::test::temporary_file python("", "python3.trace.gz");
+    const palloc::test::temporary_file xz("", "xz.trace.gz");
+    const std::string traces =
+        record(sqlite, "sqlite3 :memory: 'create table t(a,b); with recursive c(x) as (select 1 "
+                       "union all select x+1 from c where x<4000) insert into t select x, hex(x) "
+                       "from c; select b, count(*) from t group by a % 7;'") +
+        ' ' +
+        record(python, "env PYTHONMALLOC=malloc python3 -c 'import json; d = [{str(i): [i] * 5} "
+                       "for i in range(1000)]; json.loads(json.dumps(d))'") +
+        ' ' +
+        record(xz, "sh -c 'head -c 2000000 /dev/urandom >" + xz.path().string() +
+                       ".in; exec xz -0 -T3 --block-size=400000 -kfc " + xz.path().string() +
+                       ".in'");
+    const palloc::test::temporary_file html("", "report.html");
+    const palloc::test::temporary_file figures_file("", "report.json");
+    const auto ran = palloc_bench(
+        "replay --repeat 2 --pool '^general|^std::|best_fit-indexed|first_fit-boundary' --trace " +
+        traces + " --html " + html.path().string() + " --json " + figures_file.path().string());
+    BOOST_TEST(ran.status == 0, ran.output);
+    BOOST_TEST(ran.output.find("report: " + html.path().string()) != std::string::npos);
+    const json figures = json::parse(content_of(figures_file.path()));
+    BOOST_REQUIRE(figures.at("traces").size() == 3u);
+    BOOST_TEST(figures.at("traces").at(2).at("threads") > 1);
+    const json seen = look_at(html);
+    for (const std::string& view : views) {
+        BOOST_REQUIRE(seen.at(view).size() == 3u);
+        BOOST_TEST(std::filesystem::file_size(screenshots() / ("report-" + view + ".png")) >
+                   10000u);
+        for (std::size_t i = 0; i != 3; ++i)
+            BOOST_TEST_CONTEXT(view << ", trace " << i) {
+                const json& page = seen.at(view).at(i);
+                const json& trace = figures.at("traces").at(i);
+                check_charts(page, figures, trace);
+                BOOST_TEST(page.at("overflow").get<int>() <= 0); // nothing to scroll to the side
+                BOOST_TEST(page.at("theme") == view.substr(view.find('-') + 1));
+                BOOST_TEST(page.at("outside").dump() == "[]"); // it needs nothing else
+                BOOST_TEST(page.at("winner") == trace.at("winner"));
+                BOOST_TEST(page.at("reason") == trace.at("reason"));
+                BOOST_TEST(page.at("cpp") == trace.at("cpp"));
+                for (const char* const fact : {"compiler", "commit", "kernel", "command"})
+                    BOOST_TEST(page.at("context").get<std::string>().find(
+                                   figures.at("context").at(fact).get<std::string>()) !=
+                               std::string::npos);
+            }
+    }
 }
 
-BOOST_AUTO_TEST_CASE(python_from_program_to_report) {
-    const palloc::test::temporary_file trace("", "python3.trace.gz");
-    check_report("python3",
-                 record(trace, "env PYTHONMALLOC=malloc python3 -c 'import json; d = [{str(i): "
-                               "[i] * 5} for i in range(4000)]; json.loads(json.dumps(d))'"),
-                 few);
-}
-
-BOOST_AUTO_TEST_CASE(threads_from_program_to_report) {
-    if (run_shell("command -v xz").status != 0)
-        palloc::test::skip("no xz");
-    const palloc::test::temporary_file trace("", "xz.trace.gz");
-    check_report("xz",
-                 record(trace, "sh -c 'head -c 3000000 /dev/urandom >" + trace.path().string() +
-                                   ".in; exec xz -0 -T3 --block-size=400000 -kfc " +
-                                   trace.path().string() + ".in'"),
-                 few);
+BOOST_AUTO_TEST_CASE(the_page_names_who_failed_and_why) {
+    need_a_browser();
+    const palloc::test::temporary_file comb(palloc::test::comb_trace(), "comb.trace");
+    const palloc::test::temporary_file html("", "limited.html");
+    BOOST_REQUIRE(palloc_bench("replay --quiet --repeat 1 --limit 32K --pool "
+                               "'^best_fit-indexed-mmap$|new_delete' --trace " +
+                               comb.path().string() + " --html " + html.path().string())
+                      .status == 0);
+    const json seen = look_at(html);
+    for (const std::string& view : views) {
+        const std::string failed = seen.at(view).at(0).at("failed");
+        // First at an operation, full, fragmented, what happened; the texts of a row's cells.
+        BOOST_TEST(failed.find("50404 requests refused") != std::string::npos, failed);
+        BOOST_TEST(failed.find("46088 requests refused") != std::string::npos, failed);
+    }
 }
 
 BOOST_AUTO_TEST_CASE(page_keeps_what_would_end_its_script) {
@@ -196,4 +240,16 @@ BOOST_AUTO_TEST_CASE(page_keeps_what_would_end_its_script) {
         palloc::bench::html_of({{"evil", "</script><script>alert(1)</script><!--"}});
     BOOST_TEST(page.find("alert(1)</script>") == std::string::npos);
     BOOST_TEST(page.find("\\u003c/script>") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(figures_that_name_a_place_of_the_page_stay_figures) {
+    const std::string page = palloc::bench::html_of({{"program", "/*CHARTS*//*STYLE*/"}});
+    BOOST_TEST(page.find("\"/*CHARTS*//*STYLE*/\"") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(a_missing_library_is_named) {
+    BOOST_CHECK_EXCEPTION((void)palloc::bench::empty_page("/nowhere/chart.js"), std::runtime_error,
+                          [](const std::runtime_error& error) {
+                              return std::string(error.what()).starts_with("/nowhere/chart.js: ");
+                          });
 }

@@ -4,7 +4,7 @@
     look_at_report.py REPORT.html FOLDER
 
 Keeps a screenshot of each in FOLDER, and prints what the page holds as JSON: errors of scripts, and
-each chart's data.
+for each view and trace each chart's data, and what hovering over the fullest cell of the map says.
 """
 
 import json
@@ -25,10 +25,14 @@ const all = {};
 for (const canvas of document.querySelectorAll("canvas")) {
   const chart = Chart.getChart(canvas);
   const box = canvas.getBoundingClientRect();
-  const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const copy = document.createElement("canvas"); // one that the browser expects to be read
+  [copy.width, copy.height] = [canvas.width, canvas.height];
+  const copied = copy.getContext("2d", {willReadFrequently: true});
+  copied.drawImage(canvas, 0, 0);
+  const pixels = copied.getImageData(0, 0, copy.width, copy.height).data;
   let drawn = false;
   for (let i = 3; i < pixels.length && !drawn; i += 4) drawn = pixels[i] !== 0;
-  all[canvas.id] = {drawn, width: box.width, height: box.height,
+  all[canvas.id] = {drawn, spans: chart && chart.options.spans || null, width: box.width, height: box.height,
     datasets: chart ? chart.data.datasets.map((d) => ({label: d.label || "",
       data: d.data.map((p) => p === null || typeof p === "number" ? p : {x: p.x, y: p.y, share: p.share})})) : null};
 }
@@ -40,6 +44,32 @@ return JSON.stringify({charts: all, overflow: document.documentElement.scrollWid
 """
 
 
+# Points at the fullest cell of the map of the worst moment; the chart answers a frame later.
+HOVER = """
+const done = arguments[arguments.length - 1];
+const canvas = document.getElementById("map-worst");
+const chart = Chart.getChart(canvas);
+const data = chart.data.datasets[0].data;
+if (!data.length) return done(null);
+const index = data.reduce((best, p, i) => p.share > data[best].share ? i : best, 0);
+const point = chart.getDatasetMeta(0).data[index];
+const box = canvas.getBoundingClientRect();
+canvas.dispatchEvent(new MouseEvent("mousemove",
+  {bubbles: true, clientX: box.left + point.x, clientY: box.top + point.y}));
+setTimeout(() => done({index, opacity: chart.tooltip.opacity,
+  lines: (chart.tooltip.body || []).flatMap((b) => b.lines)}), 100);
+"""
+
+
+def look_at_traces(driver):
+    buttons = len(driver.find_elements("css selector", "#traces button"))
+    for number in range(max(buttons, 1)):
+        if buttons:
+            driver.execute_script(f"document.querySelectorAll('#traces button')[{number}].click()")
+        yield {**json.loads(driver.execute_script(CHARTS)),
+               "hover": driver.execute_async_script(HOVER)}
+
+
 def look(driver, report, folder):
     seen = {}
     for name, (width, height) in VIEWS.items():
@@ -49,7 +79,7 @@ def look(driver, report, folder):
             driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {
                 "features": [{"name": "prefers-color-scheme", "value": scheme}]})
             driver.get(report.as_uri())
-            seen[f"{name}-{scheme}"] = json.loads(driver.execute_script(CHARTS))
+            seen[f"{name}-{scheme}"] = list(look_at_traces(driver))
             tall = driver.execute_script("return document.documentElement.scrollHeight")
             driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
                 "width": width, "height": min(tall, 12000), "deviceScaleFactor": 1,

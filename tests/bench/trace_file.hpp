@@ -60,6 +60,20 @@ inline constexpr std::string_view tiny_trace =
     "r 1 3 40 1\n"
     "f 2 0\n";
 
+/// @brief Of 32 KiB, 30 blocks of 1 KiB, every second of which goes: 17 KiB are free, nowhere more
+///   than 2 in one piece, and from operation 46 on eight requests want 4.
+inline std::string comb_trace() {
+    std::string text = "# palloc-heap-trace 1\n# program: comb   threads: 1   ops: 53   "
+                       "peak-live-bytes: 48128   peak-live-blocks: 30\n";
+    for (int id = 0; id != 30; ++id)
+        text += "a " + std::to_string(id) + " 1024 16 0\n";
+    for (int id = 0; id != 30; id += 2)
+        text += "f " + std::to_string(id) + " 0\n";
+    for (int id = 30; id != 38; ++id)
+        text += "a " + std::to_string(id) + " 4096 16 0\n";
+    return text;
+}
+
 /// @brief What a random trace does, told apart from its text.
 struct random_trace {
     struct step {
