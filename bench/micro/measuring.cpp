@@ -92,13 +92,16 @@ class reporter final : public benchmark::BenchmarkReporter {
     figures measured_;
 };
 
-void enter(const experiment& it, std::map<std::string, std::string>& failed) {
+void enter(const experiment& it, outcome& got) {
     const auto run = [&](benchmark::State& state) {
         try {
             it.measure(state);
+        } catch (const not_on_this_machine& reason) {
+            state.SkipWithError(reason.what());
+            got.skipped[it.name] = reason.what();
         } catch (const std::exception& error) {
             state.SkipWithError(error.what());
-            failed[it.name] = error.what();
+            got.failed[it.name] = error.what();
         }
     };
     auto* const entry = benchmark::RegisterBenchmark(it.name.c_str(), run);
@@ -128,15 +131,16 @@ outcome measure(const std::vector<experiment>& experiments, std::ostream& table,
     outcome got;
     std::size_t name_columns = 0;
     for (const experiment& each : experiments) {
-        enter(each, got.failed);
+        enter(each, got);
         name_columns = std::max(name_columns, each.name.size() + std::string("_median").size());
     }
     reporter shown(table, json_file, name_columns);
     benchmark::RunSpecifiedBenchmarks(&shown);
     benchmark::ClearRegisteredBenchmarks();
     got.measured = shown.measured();
-    for (const auto& [name, why] : got.failed)
-        got.measured.erase(name);
+    for (const auto* unmeasured : {&got.failed, &got.skipped})
+        for (const auto& [name, why] : *unmeasured)
+            got.measured.erase(name);
     return got;
 }
 

@@ -15,7 +15,8 @@ namespace palloc::bench::micro {
 
 struct outcome {
     figures measured;
-    std::map<std::string, std::string> failed = {}; ///< the experiments that threw, and what
+    std::map<std::string, std::string> failed = {};  ///< the experiments that threw, and what
+    std::map<std::string, std::string> skipped = {}; ///< those that threw `not_on_this_machine`
 };
 
 /// @brief Measures all, their repetitions interleaved at random: a loud minute is then everybody's.

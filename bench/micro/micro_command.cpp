@@ -85,6 +85,8 @@ void run(const arguments& given, int& status) {
     fmt::print(stderr, "measuring {} benchmarks ...\n", chosen.size());
     const outcome got = measure(chosen, std::cout, json_file.is_open() ? &json_file : nullptr);
     const std::size_t missed = show_bars(questions, got.measured);
+    for (const auto& [name, why] : got.skipped)
+        std::cout << "skipped: " << name << ": " << why << '\n';
     for (const auto& [name, why] : got.failed)
         fmt::print(stderr, "palloc-bench: {}: {}\n", name, why);
     if (!got.failed.empty() || (given.strict && missed != 0))

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,12 @@
 #include "bar.hpp"
 
 namespace palloc::bench::micro {
+
+/// @brief Thrown by an experiment that this machine has no means for: it is skipped, with the
+/// reason.
+struct not_on_this_machine : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
 
 /// @brief Two lines of the table: the least and the median of the repetitions.
 struct experiment {

@@ -202,6 +202,40 @@ BOOST_AUTO_TEST_CASE(a_benchmark_that_throws_is_named_and_stops_no_other) {
     BOOST_TEST(got.measured.at("sound").ns.size() == 3);
 }
 
+BOOST_AUTO_TEST_CASE(a_benchmark_that_this_machine_cannot_run_is_skipped_by_name) {
+    experiment beyond = step("beyond");
+    beyond.measure = [](benchmark::State&) { throw not_on_this_machine("no such unit"); };
+    std::ostringstream table;
+    const outcome got = measure({beyond, step("sound")}, table);
+    BOOST_TEST(got.failed.empty());
+    BOOST_REQUIRE(got.skipped.size() == 1);
+    BOOST_TEST(got.skipped.at("beyond") == "no such unit");
+    BOOST_TEST(!got.measured.contains("beyond"));
+    BOOST_TEST(got.measured.at("sound").ns.size() == 3);
+}
+
+/// Windows by key cost nanoseconds, and others system calls: each bar must see its own kind.
+BOOST_AUTO_TEST_CASE(windows_with_and_without_keys_are_told_apart) {
+    std::vector<experiment> chosen;
+    for (const question& each : all_questions())
+        for (experiment it : each.experiments)
+            if (it.name.starts_with("protected/window") || it.name.starts_with("protected/copy")) {
+                it.iterations = 1000;
+                it.repetitions = 3;
+                chosen.push_back(std::move(it));
+            }
+    std::ostringstream table;
+    const outcome got = measure(chosen, table);
+    BOOST_TEST(got.failed.empty());
+    const auto ns = [&](const char* name) { return read(got.measured, {name}).value(); };
+    BOOST_TEST(ns("protected/window without keys") > ns("protected/window, bare calls") / 2);
+    BOOST_TEST(ns("protected/copy without keys") > ns("protected/copy, bare call") / 2);
+    if (got.skipped.empty())
+        BOOST_TEST(ns("protected/window by key") < ns("protected/window without keys") / 2);
+    else
+        BOOST_TEST(got.skipped.at("protected/window by key") == "no protection keys");
+}
+
 BOOST_AUTO_TEST_CASE(wrong_arguments_are_refused_before_anything_is_measured) {
     for (const char* arguments :
          {"micro --filter (", "micro --filter nobody_is_called_so", "micro --json /nowhere/file"}) {
