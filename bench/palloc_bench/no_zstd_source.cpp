@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // In the place of zstd_source.cpp, where the library is not to be had.
-#include "zstd_source.hpp"
-
 #include <stdexcept>
+
+#include "zstd_source.hpp"
 
 namespace palloc::bench {
 

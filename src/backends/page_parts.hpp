@@ -17,8 +17,8 @@ namespace palloc::inline v0::os {
 
 /// @brief The size that is asked for in whole pages.
 /// @par Errors `zero_size`; `bad_alignment`; `too_large` where it overflows
-[[nodiscard]] inline result<std::uint64_t>
-whole_pages(const map_request& wanted, std::uint64_t page = page_bytes()) noexcept {
+[[nodiscard]] inline result<std::uint64_t> whole_pages(const map_request& wanted,
+                                                       std::uint64_t page = page_bytes()) noexcept {
     if (wanted.bytes == 0)
         return fail(errc::zero_size);
     if (!std::has_single_bit(wanted.alignment))

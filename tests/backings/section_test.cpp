@@ -202,8 +202,7 @@ BOOST_AUTO_TEST_CASE(a_change_that_fails_is_taken_back) {
                 const auto calls = os::calls(os::call::any);
                 os::fail_nth(os::call::any, n, 8);
                 const range part = whole ? it.where : it.units(2, 3);
-                const auto done =
-                    it.backing.replace_view(it.region, part, permissions::read);
+                const auto done = it.backing.replace_view(it.region, part, permissions::read);
                 const bool reached = os::calls(os::call::any) - calls >= n;
                 os::fail_nth(os::call::any, 0, 0);
                 it.check_contents();
@@ -279,7 +278,8 @@ BOOST_AUTO_TEST_CASE(parts_that_differ_too_much_are_refused_as_they_are) {
     check_fails(backing.replace_view(region, permissions::read), {errc::too_large});
     const test::page_probe probe;
     BOOST_TEST((!probe.writable(where.base) && probe.writable(where.base + unit)));
-    BOOST_TEST(backing.replace_view(region, {where.base, 60 * unit}, permissions::read).has_value());
+    BOOST_TEST(
+        backing.replace_view(region, {where.base, 60 * unit}, permissions::read).has_value());
     BOOST_TEST(!probe.writable(where.base + unit));
     BOOST_TEST(backing.unmap(region).has_value());
 }

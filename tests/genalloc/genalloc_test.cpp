@@ -114,7 +114,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(sizes_that_cannot_be_served_are_refused, Bitmap,
     pool_fixture<Bitmap> f;
     f.lend(0x1000, 0x1000);
     BOOST_TEST((f.pool.alloc(0).error().code == errc::zero_size));
-    for (const std::uint64_t bytes : {0x1001ULL, 1ULL << 38, 1ULL << 63, ~0ULL - 63, ~0ULL - 62, ~0ULL})
+    for (const std::uint64_t bytes :
+         {0x1001ULL, 1ULL << 38, 1ULL << 63, ~0ULL - 63, ~0ULL - 62, ~0ULL})
         f.refuses(bytes);
     f.gives(0x1000, 0x1000);
 }

@@ -63,13 +63,25 @@ std::string complaint(std::string_view content) {
 }
 
 #if defined(_WIN32)
-int number_of(std::FILE* file) { return ::_fileno(file); }
-int copy_of(int file) { return ::_dup(file); }
-void put_in_place(int file, int of) { (void)::_dup2(file, of); }
+int number_of(std::FILE* file) {
+    return ::_fileno(file);
+}
+int copy_of(int file) {
+    return ::_dup(file);
+}
+void put_in_place(int file, int of) {
+    (void)::_dup2(file, of);
+}
 #else
-int number_of(std::FILE* file) { return fileno(file); }
-int copy_of(int file) { return ::dup(file); }
-void put_in_place(int file, int of) { (void)::dup2(file, of); }
+int number_of(std::FILE* file) {
+    return fileno(file);
+}
+int copy_of(int file) {
+    return ::dup(file);
+}
+void put_in_place(int file, int of) {
+    (void)::dup2(file, of);
+}
 #endif
 
 /// Keeps what is printed from the test's own report.

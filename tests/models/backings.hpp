@@ -42,18 +42,17 @@ using system_models =
     std::tuple<mmap_backing, memfd, reserve, hugepage, secret, on_node<mmap_backing>>;
 #endif
 
-using backing_models =
-    boost::mp11::mp_append<system_models,
-                           std::tuple<views_or_memory,        //
-                                      borrowed,               //
-                                      borrowed_touchable,     //
-                                      fake,                   //
-                                      fake_demand_paged,      //
-                                      carved<bump_parent>,    //
-                                      limited<native_memory>, //
-                                      limited<fake>,          //
-                                      failing<native_memory>, //
-                                      failing<borrowed>>>;
+using backing_models = boost::mp11::mp_append<system_models,
+                                              std::tuple<views_or_memory,        //
+                                                         borrowed,               //
+                                                         borrowed_touchable,     //
+                                                         fake,                   //
+                                                         fake_demand_paged,      //
+                                                         carved<bump_parent>,    //
+                                                         limited<native_memory>, //
+                                                         limited<fake>,          //
+                                                         failing<native_memory>, //
+                                                         failing<borrowed>>>;
 
 /// @brief `rig<B>().backing` is a B that works.
 template <class Backing>

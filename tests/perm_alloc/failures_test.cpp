@@ -17,7 +17,8 @@ using namespace palloc::test;
 
 namespace {
 
-using kinds = std::tuple<perm_alloc, basic_perm_alloc<native_views>, basic_perm_alloc<native_memory>>;
+using kinds =
+    std::tuple<perm_alloc, basic_perm_alloc<native_views>, basic_perm_alloc<native_memory>>;
 using function = int();
 
 /// What a program does with code. Where a step fails it is tried again with nothing failing, and

@@ -116,7 +116,8 @@ class storm {
             each = static_cast<std::byte>(pick(256));
         if (!say(it.handle.write(part.base, fresh), "write"))
             return false;
-        std::copy(fresh.begin(), fresh.end(), it.bytes.begin() + static_cast<std::ptrdiff_t>(part.base));
+        std::copy(fresh.begin(), fresh.end(),
+                  it.bytes.begin() + static_cast<std::ptrdiff_t>(part.base));
         return true;
     }
     bool edit(block& it, bool committed) {

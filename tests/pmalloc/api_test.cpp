@@ -212,8 +212,8 @@ BOOST_AUTO_TEST_CASE(a_long_life_agrees_with_a_list) {
                         (next == live.end() || number(block) + bytes <= next->first));
                     live.emplace(number(block), std::pair{bytes, mark});
                 } else if (random.chance(98)) {
-                    const auto it =
-                        std::next(live.begin(), static_cast<std::ptrdiff_t>(random.below(live.size())));
+                    const auto it = std::next(
+                        live.begin(), static_cast<std::ptrdiff_t>(random.below(live.size())));
                     const auto* const block = reinterpret_cast<const unsigned char*>(it->first);
                     BOOST_TEST_REQUIRE(std::all_of(block, block + it->second.first,
                                                    [&](auto c) { return c == it->second.second; }));

@@ -8,19 +8,19 @@
 ///              alias ──┘ a writable view elsewhere, while it is open
 ///
 /// When to choose it: on Windows, for read-only data that no call of the process writes any more,
-/// or code that is written through one view and runs in another. Costs: a handle a chunk until it is
-/// sealed; two system calls to map; 72 bytes a chunk. Works in units of 64 KiB, which is what views
-/// begin at: the smallest region has that size.
+/// or code that is written through one view and runs in another. Costs: a handle a chunk until it
+/// is sealed; two system calls to map; 72 bytes a chunk. Works in units of 64 KiB, which is what
+/// views begin at: the smallest region has that size.
 ///
 /// A view that was mapped for reading never becomes writable: VirtualProtect and WriteProcessMemory
 /// refuse. What is left to an attacker in the process is to end the view and map something else, or
 /// to turn its pages into private copies (PAGE_WRITECOPY): that replaces them for this process, and
 /// leaves the section as it is.
 ///
-/// To swap a view is two calls. Where the system has placeholders (Windows 10 1803) the addresses are
-/// held in between; elsewhere another thread may be given them, and the view is not there until a
-/// later call finds them free: the contents are safe. Who reads meanwhile faults either way. Regions
-/// are put at random places there, so that this does not happen by chance.
+/// To swap a view is two calls. Where the system has placeholders (Windows 10 1803) the addresses
+/// are held in between; elsewhere another thread may be given them, and the view is not there until
+/// a later call finds them free: the contents are safe. Who reads meanwhile faults either way.
+/// Regions are put at random places there, so that this does not happen by chance.
 #pragma once
 
 #include <palloc/concepts/backing.hpp>
@@ -66,9 +66,9 @@ class section {
     [[nodiscard]] range where(const region& it) const noexcept { return it.where_; }
 
     /// @brief Makes a section and maps it.
-    /// @par Errors `zero_size`; `too_large`; `bad_alignment`; `not_supported` where a node is named;
-    /// `out_of_memory` where `within` has no room; `os_failure`: 1455 where the system has no memory
-    /// left to promise. Nothing stays behind.
+    /// @par Errors `zero_size`; `too_large`; `bad_alignment`; `not_supported` where a node is
+    /// named; `out_of_memory` where `within` has no room; `os_failure`: 1455 where the system has
+    /// no memory left to promise. Nothing stays behind.
     [[nodiscard]] result<region> map(const map_request& wanted) noexcept;
 
     /// @brief Ends the section and all its views, but for parts that are open.
@@ -95,7 +95,8 @@ class section {
     /// places; the view is as it was, or is not there until a later call
     [[nodiscard]] result<void> replace_view(region& it, permissions allowed) noexcept;
 
-    /// @brief The same for some units of it. The first such call makes the main view one view a unit.
+    /// @brief The same for some units of it. The first such call makes the main view one view a
+    /// unit.
     /// @par Errors also `bad_argument` unless `part` is whole units of the region
     [[nodiscard]] result<void> replace_view(region& it, range part, permissions allowed) noexcept;
 

@@ -9,9 +9,9 @@
 /// Costs: a system call to map, one to unmap, and in `virtual_alloc` one for each block either way;
 /// 40 bytes a chunk. Giving memory back never needs any.
 ///
-/// Regions begin at multiples of 64 KiB, and are whole pages of 4 KiB. Where an alignment or a range
-/// is wished for, VirtualAlloc2 finds the place where the system has it and heeds them; else the
-/// free places are tried in turn, O(allocations of the process).
+/// Regions begin at multiples of 64 KiB, and are whole pages of 4 KiB. Where an alignment or a
+/// range is wished for, VirtualAlloc2 finds the place where the system has it and heeds them; else
+/// the free places are tried in turn, O(allocations of the process).
 ///
 /// Large pages are committed as they are mapped, in either: they are taken for sizes that are a
 /// multiple of theirs, if the user has the privilege for it (SeLockMemoryPrivilege).

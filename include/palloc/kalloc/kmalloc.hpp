@@ -30,8 +30,8 @@ class kmalloc {
     /// @brief The heap.
     [[nodiscard]] static kmalloc_heap& heap() noexcept {
         alignas(kmalloc_heap) static std::byte storage[sizeof(kmalloc_heap)];
-        static kmalloc_heap& it = *::new (static_cast<void*>(storage)) kmalloc_heap(
-            {.name = "kmalloc"}, sparse_native_memory());
+        static kmalloc_heap& it = *::new (static_cast<void*>(storage))
+                                      kmalloc_heap({.name = "kmalloc"}, sparse_native_memory());
         return it;
     }
 

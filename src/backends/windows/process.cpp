@@ -13,8 +13,7 @@ constinit std::atomic<std::uint64_t> only_generation = 1;
 
 } // namespace
 
-constinit std::atomic<const std::atomic<std::uint64_t>*> detail::generation_page =
-    &only_generation;
+constinit std::atomic<const std::atomic<std::uint64_t>*> detail::generation_page = &only_generation;
 
 std::uint64_t detail::generation_now() noexcept {
     return only_generation.load(std::memory_order_relaxed);

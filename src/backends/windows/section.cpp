@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <palloc/backings/section.hpp>
-
 #include <palloc/core/layout.hpp>
 
 #include <atomic>
@@ -38,8 +37,8 @@ result<address> take_far_away(std::uint64_t bytes, os::taker& of) noexcept {
         seed += state.fetch_add(0x9e37'79b9'7f4a'7c15, std::memory_order_relaxed);
         std::uint64_t mixed = (seed ^ (seed >> 30)) * 0xbf58'476d'1ce4'e5b9;
         mixed = (mixed ^ (mixed >> 27)) * 0x94d0'49bb'1331'11eb;
-        const address at = align_down<address>(lowest + ((mixed ^ (mixed >> 31)) & step_mask),
-                                               os::granularity());
+        const address at =
+            align_down<address>(lowest + ((mixed ^ (mixed >> 31)) & step_mask), os::granularity());
         if (!all.contains(range{at, bytes}))
             continue;
         const auto taken = of.take(at, bytes);

@@ -34,8 +34,8 @@ result<section::run> section::changing::piece_at(address at) const noexcept {
     });
 }
 
-result<std::size_t>
-section::changing::runs_of(range part, std::array<run, most_runs>& runs) const noexcept {
+result<std::size_t> section::changing::runs_of(range part,
+                                               std::array<run, most_runs>& runs) const noexcept {
     std::size_t count = 0;
     const auto done = each_piece(part, [&](range piece) noexcept -> result<void> {
         const auto now = piece_at(piece.base);
@@ -73,8 +73,7 @@ result<void> section::changing::remove(range piece) noexcept {
 }
 
 /// @brief Another view in the place of one; where that cannot be, one like the old.
-result<void> section::changing::exchange(range piece, bool to_writer,
-                                         const run& before) noexcept {
+result<void> section::changing::exchange(range piece, bool to_writer, const run& before) noexcept {
     if (auto gone = remove(piece); !gone)
         return gone;
     auto placed = place(piece, to_writer);
@@ -188,8 +187,9 @@ result<void> section::changing::find_lost() noexcept {
 result<bool> section::changing::has_writer() const noexcept {
     bool found = false;
     const auto done = each_piece(it_.where_, [&](range piece) noexcept {
-        return piece_at(piece.base).map(
-            [&](const run& now) noexcept { found = found || now.is_writer; });
+        return piece_at(piece.base).map([&](const run& now) noexcept {
+            found = found || now.is_writer;
+        });
     });
     return done.map([&]() noexcept { return found; });
 }

@@ -73,8 +73,7 @@ auto basic_virtual_alloc<CommitsOnClaim>::map(const map_request& wanted) noexcep
         if (large || options_.large == virtual_alloc_options::large_pages::required)
             return large;
     }
-    const auto kind =
-        CommitsOnClaim ? os::kind_of_pages::addresses : os::kind_of_pages::committed;
+    const auto kind = CommitsOnClaim ? os::kind_of_pages::addresses : os::kind_of_pages::committed;
     return os::allocate_placed(wanted, *bytes, kind).map([&](address base) noexcept {
         return region({base, *bytes}, false);
     });
@@ -90,9 +89,8 @@ result<void> basic_virtual_alloc<CommitsOnClaim>::unmap(region& it) noexcept {
 }
 
 template <bool CommitsOnClaim>
-result<void>
-basic_virtual_alloc<CommitsOnClaim>::protect_committed(const region& it, range part,
-                                                       permissions allowed) noexcept {
+result<void> basic_virtual_alloc<CommitsOnClaim>::protect_committed(const region& it, range part,
+                                                                    permissions allowed) noexcept {
     address changed = part.base;
     auto done = each_run(part, true, [&](range run) noexcept {
         const auto now = os::protect(run, allowed);
@@ -101,9 +99,8 @@ basic_virtual_alloc<CommitsOnClaim>::protect_committed(const region& it, range p
         return now;
     });
     if (!done && !it.is_mixed_)
-        (void)each_run({part.base, changed - part.base}, true, [&](range run) noexcept {
-            return os::protect(run, it.allowed_);
-        });
+        (void)each_run({part.base, changed - part.base}, true,
+                       [&](range run) noexcept { return os::protect(run, it.allowed_); });
     return done;
 }
 
@@ -135,8 +132,7 @@ result<void> basic_virtual_alloc<CommitsOnClaim>::commit_pages(region& it, range
     if (!it.is_mixed_)
         return os::commit(pages, it.allowed_);
     // To commit a page once more would change what it allows.
-    return each_run(pages, false,
-                    [&](range run) noexcept { return os::commit(run, it.allowed_); });
+    return each_run(pages, false, [&](range run) noexcept { return os::commit(run, it.allowed_); });
 }
 
 template <bool CommitsOnClaim>
