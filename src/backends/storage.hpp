@@ -9,7 +9,16 @@
 
 #include <cstdint>
 
+#include "seam.hpp"
+
 namespace palloc::inline v0::os {
+
+/// @brief The call that `map_storage` makes, for tests.
+#if defined(_WIN32)
+inline constexpr call maps_storage = call::allocate;
+#else
+inline constexpr call maps_storage = call::map;
+#endif
 
 /// @brief Zeroed private pages; on Linux none is paid for before it is touched.
 /// @par Errors `os_failure`

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <palloc/algorithms/first_fit.hpp>
-#include <palloc/backings/mmap.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/indexed.hpp>
 #include <palloc/bridges/allocator.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/granularities/static_granule.hpp>
 #include <palloc/pool.hpp>
 #include <palloc/protections/unprotected.hpp>
@@ -24,7 +24,7 @@ using namespace palloc;
 
 namespace {
 
-using heap = pool<static_granule<16>, mmap_backing, boundary<indexed>, first_fit, unprotected>;
+using heap = pool<static_granule<16>, native_memory, boundary<indexed>, first_fit, unprotected>;
 template <class T>
 using own = pool_allocator<T, heap>;
 

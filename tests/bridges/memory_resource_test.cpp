@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include <palloc/algorithms/first_fit.hpp>
 #include <palloc/backings/fake.hpp>
-#include <palloc/backings/mmap.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/indexed.hpp>
 #include <palloc/bridges/memory_resource.hpp>
 #include <palloc/compositions/locked.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/granularities/static_granule.hpp>
 #include <palloc/pool.hpp>
 #include <palloc/protections/unprotected.hpp>
@@ -26,7 +26,7 @@ using namespace palloc;
 
 namespace {
 
-using heap = pool<static_granule<64>, mmap_backing, boundary<indexed>, first_fit, unprotected>;
+using heap = pool<static_granule<64>, native_memory, boundary<indexed>, first_fit, unprotected>;
 using numbers = pool<static_granule<64>, fake, indexed, first_fit, unprotected>;
 
 /// A protection that requests have something to say about.
@@ -39,7 +39,7 @@ struct wishful : unprotected {
     }
     static bool admits(const area_state&, const attributes&) noexcept { return true; }
 };
-using with_wishes = pool<static_granule<64>, mmap_backing, indexed, first_fit, wishful>;
+using with_wishes = pool<static_granule<64>, native_memory, indexed, first_fit, wishful>;
 
 static_assert(pool_can_serve_containers<heap> && pool_can_serve_containers<locked<heap>>);
 static_assert(!pool_can_serve_containers<numbers>);

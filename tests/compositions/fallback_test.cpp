@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include <palloc/algorithms/first_fit.hpp>
 #include <palloc/backings/fake.hpp>
-#include <palloc/backings/mmap.hpp>
 #include <palloc/bitmaps/atomic.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/flat.hpp>
 #include <palloc/compositions/fallback.hpp>
 #include <palloc/compositions/locked.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/granularities/static_granule.hpp>
 #include <palloc/pool.hpp>
 #include <palloc/protections/unprotected.hpp>
@@ -21,8 +21,8 @@ using namespace palloc;
 namespace {
 
 using numbers = pool<static_granule<64>, fake_demand_paged, boundary<flat>, first_fit, unprotected>;
-using heap = pool<static_granule<64>, mmap_backing, boundary<flat>, first_fit, unprotected>;
-using shared = pool<static_granule<64>, mmap_backing, atomic, first_fit, unprotected>;
+using heap = pool<static_granule<64>, native_memory, boundary<flat>, first_fit, unprotected>;
+using shared = pool<static_granule<64>, native_memory, atomic, first_fit, unprotected>;
 static_assert(touchable_allocator<fallback<heap, heap>>);
 static_assert(!touchable_allocator<fallback<heap, numbers>>);
 static_assert(concurrent_allocator<fallback<shared, locked<heap>>>);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <palloc/algorithms/first_fit.hpp>
-#include <palloc/backings/mmap.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/indexed.hpp>
 #include <palloc/compositions/locked.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/granularities/static_granule.hpp>
 #include <palloc/pool.hpp>
 #include <palloc/protections/unprotected.hpp>
@@ -50,7 +50,7 @@ struct watchful : test::bump_parent {
     }
 };
 
-using heap = pool<static_granule<64>, mmap_backing, boundary<indexed>, first_fit, unprotected>;
+using heap = pool<static_granule<64>, native_memory, boundary<indexed>, first_fit, unprotected>;
 static_assert(concurrent_allocator<locked<heap>> && touchable_allocator<locked<heap>>);
 static_assert(!concurrent_allocator<heap> && !touchable_allocator<locked<test::bump_parent>>);
 

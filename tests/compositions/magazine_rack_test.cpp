@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <palloc/algorithms/best_fit.hpp>
-#include <palloc/backings/mmap.hpp>
 #include <palloc/bitmaps/indexed.hpp>
 #include <palloc/compositions/magazine_rack.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/granularities/static_granule.hpp>
 #include <palloc/pool.hpp>
 #include <palloc/protections/unprotected.hpp>
@@ -20,7 +20,7 @@ using namespace palloc;
 
 namespace {
 
-using heap = pool<static_granule<16>, mmap_backing, indexed, best_fit, unprotected>;
+using heap = pool<static_granule<16>, native_memory, indexed, best_fit, unprotected>;
 constexpr rack_options keeps{
     .largest_bytes = 1024, .most_blocks = 16, .bytes_per_class = 1024, .least_blocks = 4};
 using front = magazine_rack<heap, keeps>;

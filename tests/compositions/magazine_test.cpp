@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <palloc/algorithms/first_fit.hpp>
 #include <palloc/backings/fake.hpp>
-#include <palloc/backings/mmap.hpp>
 #include <palloc/bitmaps/flat.hpp>
 #include <palloc/compositions/magazine.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/granularities/static_granule.hpp>
 #include <palloc/pool.hpp>
 #include <palloc/protections/unprotected.hpp>
@@ -159,7 +159,7 @@ BOOST_AUTO_TEST_CASE(reset_drops_the_stack_too) {
 BOOST_AUTO_TEST_CASE(lives_through_a_random_program) {
     test::misuse_log mistakes;
     {
-        magazine<pool<static_granule<64>, mmap_backing, flat, first_fit, unprotected>> pool(
+        magazine<pool<static_granule<64>, native_memory, flat, first_fit, unprotected>> pool(
             layout{64, 64},
             pool_options{.growth = growth_policy::refill(1 << 16), .on_misuse = mistakes.policy()});
         test::live_through(pool, 20'000, {.longest = 200, .largest_alignment = 128});

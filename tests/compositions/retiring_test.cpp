@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <palloc/algorithms/first_fit.hpp>
-#include <palloc/backings/mmap.hpp>
 #include <palloc/bitmaps/atomic.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/indexed.hpp>
 #include <palloc/compositions/locked.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/compositions/retiring.hpp>
 #include <palloc/granularities/static_granule.hpp>
 #include <palloc/pool.hpp>
@@ -28,8 +28,8 @@ using namespace palloc;
 
 namespace {
 
-using shared = pool<static_granule<64>, mmap_backing, boundary<atomic>, first_fit, unprotected>;
-using alone = pool<static_granule<64>, mmap_backing, boundary<indexed>, first_fit, unprotected>;
+using shared = pool<static_granule<64>, native_memory, boundary<atomic>, first_fit, unprotected>;
+using alone = pool<static_granule<64>, native_memory, boundary<indexed>, first_fit, unprotected>;
 static_assert(pool_retires_drained_chunks<shared>);
 static_assert(!pool_retires_drained_chunks<alone> && !pool_retires_drained_chunks<locked<alone>>);
 static_assert(concurrent_allocator<retiring<shared>> && batch_allocator<retiring<shared>>);
@@ -151,6 +151,7 @@ BOOST_AUTO_TEST_CASE(calls_wait_while_chunks_go_and_only_one_thread_retires) {
 }
 
 BOOST_AUTO_TEST_CASE(a_child_of_a_process_that_retires_is_refused) {
+    test::needs_fork();
     retiring<interrupted> it;
     int refused = -1;
     it.with([&](interrupted& inner) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <palloc/algorithms/first_fit.hpp>
-#include <palloc/backings/mmap.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/flat.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/compositions/segregator.hpp>
 #include <palloc/granularities/static_granule.hpp>
 #include <palloc/pool.hpp>
@@ -17,7 +17,7 @@ using namespace palloc;
 
 namespace {
 
-using heap = pool<static_granule<16>, mmap_backing, boundary<flat>, first_fit, unprotected>;
+using heap = pool<static_granule<16>, native_memory, boundary<flat>, first_fit, unprotected>;
 static_assert(touchable_allocator<segregator<256, heap, heap>>);
 static_assert(!touchable_allocator<segregator<256, heap, test::bump_parent>>);
 static_assert(!concurrent_allocator<segregator<256, heap, heap>>);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <palloc/algorithms/best_fit.hpp>
 #include <palloc/backings/fake.hpp>
-#include <palloc/backings/mmap.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/indexed.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/compositions/size_classes.hpp>
 #include <palloc/granularities/static_granule.hpp>
 #include <palloc/pool.hpp>
@@ -23,7 +23,7 @@ using namespace palloc;
 
 namespace {
 
-using heap = pool<static_granule<256>, mmap_backing, boundary<indexed>, best_fit, unprotected>;
+using heap = pool<static_granule<256>, native_memory, boundary<indexed>, best_fit, unprotected>;
 using numbers = pool<static_granule<256>, fake_demand_paged, indexed, best_fit, unprotected>;
 
 constexpr size_class_options small{.largest_bytes = 1024, .slab_bytes = 8192};

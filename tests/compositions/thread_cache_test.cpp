@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <palloc/algorithms/best_fit.hpp>
-#include <palloc/backings/mmap.hpp>
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/indexed.hpp>
 #include <palloc/compositions/locked.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/compositions/thread_cache.hpp>
 #include <palloc/granularities/static_granule.hpp>
 #include <palloc/pool.hpp>
@@ -24,7 +24,7 @@ using namespace palloc;
 
 namespace {
 
-using heap = pool<static_granule<16>, mmap_backing, boundary<indexed>, best_fit, unprotected>;
+using heap = pool<static_granule<16>, native_memory, boundary<indexed>, best_fit, unprotected>;
 template <std::size_t Stripes>
 using front = thread_cache<locked<heap>, rack_options{}, Stripes>;
 static_assert(concurrent_allocator<front<4>> && touchable_allocator<front<4>>);

@@ -20,8 +20,8 @@ struct combination {
     using protection = Protection;
     using backing = Backing;
     /// Secret memory is never executable, and says so when it is asked for it only.
-    static constexpr bool never_executable =
-        std::is_same_v<Protection, write_xor_execute> && std::is_same_v<Backing, secret>;
+    static constexpr bool never_executable = std::is_same_v<Protection, write_xor_execute> &&
+                                             requires { requires !Backing::is_executable; };
     static constexpr bool value =
         protection_for<Protection, Backing> && backing_can_map<Backing> && !never_executable;
 };

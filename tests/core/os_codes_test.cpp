@@ -1,33 +1,36 @@
 // SPDX-License-Identifier: MIT
-// Which errors of the operating system mean want, which a refusal.
-#include <palloc/core/error.hpp>
 #include <palloc/core/os_codes.hpp>
 
 #include <boost/test/unit_test.hpp>
 
 #include <cerrno>
 #include <cstdint>
-#include <vector>
 
 using namespace palloc;
 
-BOOST_AUTO_TEST_CASE(an_error_of_the_system_is_a_want_or_a_refusal_or_neither) {
+namespace {
+
 #if defined(_WIN32)
-    const std::vector<std::int32_t> wants{8, 1455};  // not enough memory; the paging file is full
-    const std::vector<std::int32_t> refusals{5, 50}; // access denied; not supported
-    const std::vector<std::int32_t> neither{0, 87};  // an invalid parameter
+constexpr std::int32_t no_memory = 1455; // ERROR_COMMITMENT_LIMIT
+constexpr std::int32_t denied = 5;       // ERROR_ACCESS_DENIED
+constexpr std::int32_t neither = 87;     // ERROR_INVALID_PARAMETER
 #else
-    const std::vector<std::int32_t> wants{ENOMEM, EAGAIN, ENFILE, EMFILE};
-    const std::vector<std::int32_t> refusals{EACCES, EPERM, ENOSYS};
-    const std::vector<std::int32_t> neither{0, EINVAL, EBADF};
+constexpr std::int32_t no_memory = ENOMEM;
+constexpr std::int32_t denied = EPERM;
+constexpr std::int32_t neither = EINVAL;
 #endif
-    for (const std::int32_t code : wants)
-        BOOST_TEST((is_shortage({errc::os_failure, code}) && !is_denial({errc::os_failure, code})));
-    for (const std::int32_t code : refusals)
-        BOOST_TEST((is_denial({errc::os_failure, code}) && !is_shortage({errc::os_failure, code})));
-    for (const std::int32_t code : neither)
-        BOOST_TEST(
-            (!is_denial({errc::os_failure, code}) && !is_shortage({errc::os_failure, code})));
-    BOOST_TEST(!is_shortage({errc::out_of_memory, wants[0]})); // no code of the system
-    BOOST_TEST(!is_denial({errc::not_supported, refusals[0]}));
+
+} // namespace
+
+BOOST_AUTO_TEST_SUITE(os_codes)
+
+BOOST_AUTO_TEST_CASE(want_and_denial_are_told_apart) {
+    for (const auto code : {no_memory, denied, neither}) {
+        BOOST_TEST(is_shortage({errc::os_failure, code}) == (code == no_memory));
+        BOOST_TEST(is_denial({errc::os_failure, code}) == (code == denied));
+        BOOST_TEST(!is_shortage({errc::not_supported, code})); // only the system's own
+        BOOST_TEST(!is_denial({errc::not_supported, code}));
+    }
 }
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "backends/os.hpp"
+#include "backends/storage.hpp"
 #include "support/address_space.hpp"
 #include "support/backing_checks.hpp"
 #include "support/page_probe.hpp"
@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(they_may_lie_in_themselves) {
 
 BOOST_AUTO_TEST_CASE(failures_change_nothing) {
     guarded_metadata books;
-    os::fail_nth(os::call::map, 1, ENOMEM);
+    os::fail_nth(os::maps_storage, 1, ENOMEM);
     test::check_fails(books.take(100), {errc::os_failure, ENOMEM});
     std::byte* const storage = books.take(100).value();
     os::fail_nth(os::call::protect, 1, ENOMEM);

@@ -4,13 +4,14 @@
 #pragma once
 
 #include <palloc/backings/failing.hpp>
-#include <palloc/backings/hugepage.hpp>
-#include <palloc/backings/mmap.hpp>
-#include <palloc/backings/reserve.hpp>
 #include <palloc/bridges/resource_allocator.hpp>
 #include <palloc/bridges/typed_resource.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/concepts/typed_allocator.hpp>
 #include <palloc/kalloc.hpp>
+#if !defined(_WIN32)
+#include <palloc/backings/hugepage.hpp>
+#endif
 
 #include <cstdint>
 #include <tuple>
@@ -19,22 +20,28 @@
 
 namespace palloc::test {
 
-using failing_kmalloc = basic_kmalloc_heap<failing<mmap_backing>>;
-using failing_vmalloc = basic_vmalloc_heap<failing<reserve>>;
+using failing_kmalloc = basic_kmalloc_heap<failing<native_memory>>;
+using failing_vmalloc = basic_vmalloc_heap<failing<native_addresses>>;
 using failing_kvmalloc = kv_allocator<allocator_ref<failing_kmalloc>, owner_ref<failing_vmalloc>>;
 
-using typed_allocator_models = std::tuple<kmalloc,                      //
-                                          vmalloc,                      //
-                                          kvmalloc,                     //
-                                          kmalloc_heap,                 //
-                                          vmalloc_heap,                 //
-                                          basic_kmalloc_heap<hugepage>, //
-                                          allocator_ref<kmalloc_heap>,  //
-                                          failing_kmalloc,              //
-                                          failing_vmalloc,              //
-                                          failing_kvmalloc,             //
-                                          resource_allocator,           //
-                                          ledger,                       //
+#if defined(_WIN32)
+using heap_of_another_kind = basic_kmalloc_heap<virtual_alloc>;
+#else
+using heap_of_another_kind = basic_kmalloc_heap<hugepage>;
+#endif
+
+using typed_allocator_models = std::tuple<kmalloc,                     //
+                                          vmalloc,                     //
+                                          kvmalloc,                    //
+                                          kmalloc_heap,                //
+                                          vmalloc_heap,                //
+                                          heap_of_another_kind,        //
+                                          allocator_ref<kmalloc_heap>, //
+                                          failing_kmalloc,             //
+                                          failing_vmalloc,             //
+                                          failing_kvmalloc,            //
+                                          resource_allocator,          //
+                                          ledger,                      //
                                           ledger_ref>;
 
 /// @brief `typed_rig<A>().allocator` is an A that works. Where `fail_nth(n)` is there too, the nth
@@ -51,7 +58,7 @@ struct typed_rig<allocator_ref<kmalloc_heap>> {
 template <>
 struct typed_rig<failing_kmalloc> {
     fault_script script;
-    failing_kmalloc allocator{{.step_bytes = 1 << 16}, failing(mmap_backing(), script)};
+    failing_kmalloc allocator{{.step_bytes = 1 << 16}, failing(native_memory(), script)};
 
     void fail_nth(std::uint64_t n) { script.fail_nth(backing_call::any, n); }
     [[nodiscard]] std::uint64_t calls() const { return script.calls(backing_call::any); }
@@ -59,7 +66,7 @@ struct typed_rig<failing_kmalloc> {
 template <>
 struct typed_rig<failing_vmalloc> {
     fault_script script;
-    failing_vmalloc allocator{{.step_bytes = 1 << 30}, failing(reserve(), script)};
+    failing_vmalloc allocator{{.step_bytes = 1 << 30}, failing(native_addresses(), script)};
 
     void fail_nth(std::uint64_t n) { script.fail_nth(backing_call::any, n); }
     [[nodiscard]] std::uint64_t calls() const { return script.calls(backing_call::any); }
@@ -69,8 +76,8 @@ template <>
 struct typed_rig<failing_kvmalloc> {
     fault_script script;
     failing_kmalloc small{{.step_bytes = 1 << 16, .cap_bytes = 1 << 22},
-                          failing(mmap_backing(), script)};
-    failing_vmalloc large{{.step_bytes = 1 << 30}, failing(reserve(), script)};
+                          failing(native_memory(), script)};
+    failing_vmalloc large{{.step_bytes = 1 << 30}, failing(native_addresses(), script)};
     failing_kvmalloc allocator{small, large};
 
     void fail_nth(std::uint64_t n) { script.fail_nth(backing_call::any, n); }

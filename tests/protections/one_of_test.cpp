@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <palloc/backings/mmap.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/protections/one_of.hpp>
 #include <palloc/protections/read_only.hpp>
 #include <palloc/protections/sealed.hpp>
@@ -16,7 +16,7 @@ using choice = one_of<read_only, sealed, write_rare>;
 
 static_assert(protection_closes_in_two_steps<choice, fake>);
 static_assert(protection_opens_windows<choice, fake> && protection_can_store<choice, fake>);
-static_assert(!protection_for<choice, mmap_backing>); // one of them asks for more
+static_assert(!protection_for<choice, native_memory>); // one of them asks for more
 static_assert(!protection_opens_windows<one_of<read_only, sealed>, fake>);
 
 BOOST_AUTO_TEST_CASE(it_is_the_one_that_was_chosen) {

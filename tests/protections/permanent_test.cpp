@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <palloc/backings/memfd.hpp>
+#include <palloc/backings/fake.hpp>
 #include <palloc/protections/permanent.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -10,7 +10,7 @@ namespace {
 
 using namespace palloc;
 
-static_assert(protection_closes_in_two_steps<permanent, memfd>);
+static_assert(protection_closes_in_two_steps<permanent, fake>);
 
 BOOST_AUTO_TEST_CASE(nothing_gets_rid_of_it) {
     test::simulated_area it(permanent{});

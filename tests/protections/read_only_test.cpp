@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <palloc/backings/borrowed.hpp>
-#include <palloc/backings/memfd.hpp>
-#include <palloc/backings/mmap.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/protections/read_only.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -15,9 +14,10 @@ namespace {
 using namespace palloc;
 
 static_assert(std::is_empty_v<read_only> && sizeof(read_only::area_state) == 1);
-static_assert(protection_closes_in_two_steps<read_only, mmap_backing>);
-static_assert(protection_can_close<read_only, memfd> && !protection_for<read_only, borrowed>);
-static_assert(!protection_opens_windows<read_only, memfd>);
+static_assert(protection_closes_in_two_steps<read_only, native_memory>);
+static_assert(protection_can_close<read_only, native_views> &&
+              !protection_for<read_only, borrowed>);
+static_assert(!protection_opens_windows<read_only, native_views>);
 
 BOOST_AUTO_TEST_CASE(one_call_protects_and_one_takes_it_back) {
     test::simulated_area it(read_only{});

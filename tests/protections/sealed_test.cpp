@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <palloc/backings/memfd.hpp>
-#include <palloc/backings/mmap.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/protections/sealed.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -13,8 +12,8 @@ namespace {
 
 using namespace palloc;
 
-static_assert(protection_closes_in_two_steps<sealed, memfd>);
-static_assert(!protection_for<sealed, mmap_backing>);
+static_assert(protection_closes_in_two_steps<sealed, native_views>);
+static_assert(!protection_for<sealed, native_memory>);
 
 BOOST_AUTO_TEST_CASE(the_seal_comes_last) {
     test::simulated_area it(sealed{});

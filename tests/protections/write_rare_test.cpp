@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <palloc/backings/memfd.hpp>
-#include <palloc/backings/mmap.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/core/write_window.hpp>
 #include <palloc/protections/write_rare.hpp>
 
@@ -20,10 +19,10 @@ namespace {
 using namespace palloc;
 using area = test::simulated_area<write_rare>;
 
-static_assert(protection_can_end_writing<write_rare, memfd>);
-static_assert(protection_can_store<write_rare, memfd>);
-static_assert(protection_opens_windows<write_rare, memfd>);
-static_assert(!protection_for<write_rare, mmap_backing>);
+static_assert(protection_can_end_writing<write_rare, native_views>);
+static_assert(protection_can_store<write_rare, native_views>);
+static_assert(protection_opens_windows<write_rare, native_views>);
+static_assert(!protection_for<write_rare, native_memory>);
 
 auto window(area& it, range part) {
     return it.protection.open_window(it.backing, it.region, it.state, part);

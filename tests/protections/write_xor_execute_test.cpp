@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: MIT
 // The policy by itself, over a backing that says what each address would allow.
 #include <palloc/backings/fake.hpp>
-#include <palloc/backings/memfd.hpp>
-#include <palloc/backings/mmap.hpp>
+#include <palloc/compositions/native_memory.hpp>
 #include <palloc/protections/write_xor_execute.hpp>
 
 #include <boost/test/unit_test.hpp>
 
 #include <cstddef>
 
-#include "backends/os.hpp"
+#include "backends/seam.hpp"
 
 using namespace palloc;
 
 namespace {
 
-static_assert(protection_for<write_xor_execute, fake> && protection_for<write_xor_execute, memfd>);
-static_assert(protection_for<write_xor_execute, mmap_backing>);
-static_assert(protection_opens_windows<write_xor_execute, mmap_backing>);
+static_assert(protection_for<write_xor_execute, fake> &&
+              protection_for<write_xor_execute, native_views>);
+static_assert(protection_for<write_xor_execute, native_memory>);
+static_assert(protection_opens_windows<write_xor_execute, native_memory>);
 
 template <class Backing>
 struct area {
@@ -66,7 +66,7 @@ BOOST_AUTO_TEST_CASE(code_is_never_writable_where_it_is_executable) {
 }
 
 BOOST_AUTO_TEST_CASE(without_a_second_view_a_window_is_writable_in_place_and_code_again_after) {
-    area<mmap_backing> it(mmap_backing(), code, 65536);
+    area<native_memory> it(native_memory(), code, 65536);
     BOOST_TEST((it.protection.achieved(it.state) == strength::write_or_execute));
     auto window = it.open(5000, 10);
     BOOST_TEST_REQUIRE(window.has_value());
@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(without_a_second_view_a_window_is_writable_in_place_and_cod
 }
 
 BOOST_AUTO_TEST_CASE(required_strength_is_given_or_refused) {
-    mmap_backing backing;
+    native_memory backing;
     auto region = backing.map({.bytes = 4096}).value();
     write_xor_execute strict(standard_metadata(), strength::write_xor_execute);
     write_xor_execute::area_state state{};

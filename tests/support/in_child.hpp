@@ -17,9 +17,12 @@ namespace palloc::test {
 #if defined(_WIN32)
 
 /// @brief There is no such thing: the case is skipped.
+[[noreturn]] inline void needs_fork() {
+    skip("it forks, which Windows does not");
+}
 template <class Act>
 [[nodiscard]] int in_child(Act&&, unsigned = 60) {
-    skip("it forks, which Windows does not");
+    needs_fork();
 }
 
 #else
@@ -32,6 +35,9 @@ template <class Act>
         return -1000;
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
+
+/// @brief For cases that do so where nothing may be thrown.
+inline void needs_fork() {}
 
 /// @brief Forks, and exits with what `act` answers there: an int, or a bool that is true for 0. A
 /// child that hangs is killed by SIGALRM after `seconds`.

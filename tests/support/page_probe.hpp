@@ -18,26 +18,35 @@ namespace palloc::test {
 
 #if defined(_WIN32)
 
-/// @brief Has the system copy a byte within the process: it answers instead of faulting. It would
-/// make pages writable for the occasion that are not, so those are asked about first.
+/// @brief Has the system copy a byte within the process: it answers instead of faulting. What it
+/// may do that a load or store may not, a debugger's way, is ruled out before.
 class page_probe {
   public:
     [[nodiscard]] bool readable(address at) const {
         char byte{};
-        return ::ReadProcessMemory(::GetCurrentProcess(), reinterpret_cast<const void*>(at), &byte,
+        return (allowed(at) & loads) != 0 &&
+               ::ReadProcessMemory(::GetCurrentProcess(), reinterpret_cast<const void*>(at), &byte,
                                    1, nullptr) != 0;
     }
 
     /// @brief Stores a zero where it can.
     [[nodiscard]] bool writable(address at) const {
-        MEMORY_BASIC_INFORMATION there{};
-        if (::VirtualQuery(reinterpret_cast<const void*>(at), &there, sizeof there) == 0 ||
-            there.State != MEM_COMMIT ||
-            (there.Protect & (PAGE_READWRITE | PAGE_EXECUTE_READWRITE)) == 0)
-            return false;
         const char byte{};
-        return ::WriteProcessMemory(::GetCurrentProcess(), reinterpret_cast<void*>(at), &byte, 1,
+        return (allowed(at) & stores) != 0 &&
+               ::WriteProcessMemory(::GetCurrentProcess(), reinterpret_cast<void*>(at), &byte, 1,
                                     nullptr) != 0;
+    }
+
+  private:
+    static constexpr DWORD stores = PAGE_READWRITE | PAGE_EXECUTE_READWRITE | PAGE_WRITECOPY;
+    static constexpr DWORD loads = stores | PAGE_READONLY | PAGE_EXECUTE_READ;
+
+    [[nodiscard]] static DWORD allowed(address at) {
+        MEMORY_BASIC_INFORMATION there{};
+        const bool is_there =
+            ::VirtualQuery(reinterpret_cast<const void*>(at), &there, sizeof there) != 0 &&
+            there.State == MEM_COMMIT;
+        return is_there ? there.Protect : 0;
     }
 };
 

@@ -182,8 +182,14 @@ std::size_t large_page_bytes() noexcept {
 
 result<address> allocate(address at, std::uint64_t bytes, kind_of_pages kind) noexcept {
     const auto [type, protection] = words_for(kind);
-    return place(call::allocate,
-                 [&] { return ::VirtualAlloc(pointer(at), bytes, type, protection); });
+    if (kind != kind_of_pages::placeholder)
+        return place(call::allocate,
+                     [&] { return ::VirtualAlloc(pointer(at), bytes, type, protection); });
+    if (young().allocate == nullptr) // the older call knows none
+        return fail(errc::not_supported);
+    return place(call::allocate, [&] {
+        return young().allocate(nullptr, pointer(at), bytes, type, protection, nullptr, 0);
+    });
 }
 
 result<address> allocate_within(range within, std::uint64_t alignment, std::uint64_t bytes,

@@ -55,6 +55,8 @@ void fail_nth(call kind, std::uint64_t n, int code) noexcept;
 
 // Errors that are expected.
 inline constexpr int access_denied = 5;
+inline constexpr int not_enough_memory = 8;
+inline constexpr int invalid_parameter = 87;
 inline constexpr int busy = 170;
 inline constexpr int address_taken = 487;
 inline constexpr int not_all_assigned = 1300;

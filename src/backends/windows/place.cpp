@@ -63,6 +63,15 @@ result<address> take_in_gaps(range within, std::uint64_t bytes, std::uint64_t al
     return looked ? taken : tl::unexpected(looked.error());
 }
 
+/// @brief Gives back what was only tried; where that fails at first it is tried again, so that
+/// nothing stays.
+result<void> let_go(address base) noexcept {
+    auto freed = release(base);
+    if (!freed)
+        (void)release(base);
+    return freed;
+}
+
 /// @brief Finds a place by reserving more than is needed. Another thread may take it in between;
 /// then another one is found, and in the end the gaps are tried in turn.
 result<address> take_aligned(std::uint64_t bytes, std::uint64_t alignment, taker& of) noexcept {
@@ -73,7 +82,7 @@ result<address> take_aligned(std::uint64_t bytes, std::uint64_t alignment, taker
         const auto all = allocate(0, *more, kind_of_pages::addresses);
         if (!all)
             break; // fragmented: there may be an aligned place all the same
-        if (const auto freed = release(*all); !freed)
+        if (const auto freed = let_go(*all); !freed)
             return tl::unexpected(freed.error());
         const auto taken = of.take(align_up(*all, alignment), bytes);
         if (taken || taken.error().os_code != address_taken)
@@ -102,6 +111,13 @@ range bounds_in(range within) noexcept {
     return base && end > *base ? range{*base, end - *base} : range{};
 }
 
+/// @brief Whether the system only says that it found no place, or that it cannot be asked like
+/// that.
+bool may_be_found_by_walking(error why) noexcept {
+    return why.code == errc::not_supported || why.os_code == not_enough_memory ||
+           why.os_code == invalid_parameter || why.os_code == address_taken;
+}
+
 constinit std::atomic<bool> heeds_requirements = true;
 
 /// @brief Asks the system for a place. Answers `not_supported` where it has no way to, or does not
@@ -118,7 +134,7 @@ result<address> place_by_system(const map_request& wanted, std::uint64_t alignme
     if (!got || (bounds.contains(range{*got, bytes}) && *got % alignment == 0))
         return got;
     heeds_requirements.store(false, std::memory_order_relaxed);
-    if (const auto freed = release(*got); !freed)
+    if (const auto freed = let_go(*got); !freed)
         return tl::unexpected(freed.error());
     return fail(errc::not_supported);
 }
@@ -136,8 +152,8 @@ result<address> allocate_placed(const map_request& wanted, std::uint64_t bytes,
                                 kind_of_pages kind) noexcept {
     const std::uint64_t alignment = std::max<std::uint64_t>(wanted.alignment, granularity());
     if (wanted.within != anywhere || alignment > granularity()) {
-        // Where it finds nothing, a walk may: memory that is short of addresses is rare.
-        if (auto placed = place_by_system(wanted, alignment, bytes, kind); placed)
+        auto placed = place_by_system(wanted, alignment, bytes, kind);
+        if (placed || !may_be_found_by_walking(placed.error()))
             return placed;
     }
     allocating by_address(kind);
