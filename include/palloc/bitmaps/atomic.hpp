@@ -152,15 +152,15 @@ class basic_atomic {
             return false;
         tally.changes.fetch_add(tallies::half_done);
         const std::size_t taken = detail::atomic_bits::take_down(words(), run);
-        const bool claimed = taken == run.first && (!after_used || test(run.first - 1));
-        if (claimed) {
+        const bool is_ours = taken == run.first && (!after_used || test(run.first - 1));
+        if (is_ours) {
             tally.used.fetch_add(static_cast<std::int64_t>(run.count));
         } else if (taken != run.last()) {
             give_back({taken, run.last() - taken});
             tally.changes.fetch_add(tallies::give_back);
         }
         tally.changes.fetch_sub(tallies::half_done);
-        return claimed;
+        return is_ours;
     }
 
     /// Clears the words and tells the summary; answers how many granules were free already.
