@@ -47,7 +47,7 @@ class noisy_run {
         double speed = std::exp(normal(0.2));
         for (int i = 0; i != rounds; ++i) {
             speeds_.push_back(speed *= std::exp(normal(0.03)));
-            harness_.push_back(harness_ns * speed * std::exp(normal(0.04)));
+            harness_.push_back(harness_ns * speed * std::exp(normal(0.1)));
         }
     }
 
@@ -56,7 +56,7 @@ class noisy_run {
         for (std::size_t i = 0; i != net_ns.size(); ++i) {
             std::vector<double> gross, net, peaks(speeds_.size(), 4096);
             for (const double speed : speeds_) {
-                gross.push_back((harness_ns + net_ns[i]) * speed * std::exp(normal(0.04)));
+                gross.push_back((harness_ns + net_ns[i]) * speed * std::exp(normal(0.02)));
                 if (std::uniform_real_distribution<>()(random_) < 0.1)
                     gross.back() *= std::uniform_real_distribution<>(1, 3)(random_);
                 net.push_back(std::max(gross.back() - median(harness_), 0.0));
@@ -137,10 +137,10 @@ BOOST_AUTO_TEST_CASE(same_is_called_same_and_different_different) {
 
 BOOST_AUTO_TEST_CASE(noise_is_called_no_difference) {
     std::mt19937_64 random(palloc::test::seed());
-    std::vector<double> net_ns, twice;
+    std::vector<double> net_ns, thrice;
     for (int i = 0; i != 40; ++i) {
         net_ns.push_back(1 + 0.5 * i);
-        twice.push_back(2 * net_ns.back());
+        thrice.push_back(3 * net_ns.back());
     }
     constexpr int pairs = 50;
     std::size_t alike = 0, pairs_alike = 0, told = 0;
@@ -151,7 +151,7 @@ BOOST_AUTO_TEST_CASE(noise_is_called_no_difference) {
         // Errors that cells have in common would come in whole pairs.
         pairs_alike += same.count(bench::change::none) * 100 >= net_ns.size() * 95;
         told +=
-            bench::compare(first, noisy_run(random, 7).of(twice), {}).count(bench::change::slower);
+            bench::compare(first, noisy_run(random, 7).of(thrice), {}).count(bench::change::slower);
     }
     const std::size_t all = pairs * net_ns.size();
     BOOST_TEST(alike * 100 >= all * 98, alike << " of " << all);
