@@ -4,9 +4,14 @@
 #include <array>
 #include <atomic>
 #include <csignal>
+#include <cstring>
 #include <span>
 #include <ucontext.h>
 #include <unistd.h>
+
+#ifdef __aarch64__
+#include <asm/sigcontext.h>
+#endif
 
 #include "os.hpp"
 
@@ -16,18 +21,51 @@ namespace {
 constinit std::atomic<fault_describer> describing = nullptr;
 struct sigaction before; // written before `describing` is set, read while it is
 
+#if defined(__x86_64__)
+constexpr int instruction_pointer = REG_RIP;
+#elif defined(__i386__)
+constexpr int instruction_pointer = REG_EIP;
+#elif defined(__aarch64__)
+/// What the exception syndrome says, one of the records that the kernel leaves behind the
+/// registers.
+memory_fault::access kind_of(const mcontext_t& machine) noexcept {
+    const std::span<const unsigned char> records(machine.__reserved);
+    _aarch64_ctx head{};
+    for (std::size_t at = 0; records.size() - at >= sizeof(esr_context); at += head.size) {
+        std::memcpy(&head, &records[at], sizeof head);
+        if (head.magic == ESR_MAGIC) {
+            esr_context syndrome{};
+            std::memcpy(&syndrome, &records[at], sizeof syndrome);
+            const auto class_of_exception = syndrome.esr >> 26 & 0x3f;
+            constexpr std::uint64_t fetch_abort = 0x20;
+            constexpr std::uint64_t data_abort = 0x24;
+            constexpr std::uint64_t write_bit = 1U << 6;
+            return class_of_exception == fetch_abort  ? memory_fault::access::fetch
+                   : class_of_exception != data_abort ? memory_fault::access::unknown
+                   : (syndrome.esr & write_bit) != 0  ? memory_fault::access::write
+                                                      : memory_fault::access::read;
+        }
+        if (head.size < sizeof head || head.size > records.size() - at)
+            break; // the last, or not what we know
+    }
+    return memory_fault::access::unknown;
+}
+#endif
+
 memory_fault facts_of(const siginfo_t& info, [[maybe_unused]] const void* context) noexcept {
     memory_fault fault{.place = address_of(info.si_addr), .thread = os::thread_number()};
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(__i386__)
     const auto& registers = static_cast<const ucontext_t*>(context)->uc_mcontext.gregs;
     constexpr long long write_bit = 1 << 1;
     constexpr long long fetch_bit = 1 << 4;
-    fault.code = static_cast<address>(registers[REG_RIP]);
+    fault.code = static_cast<std::uintptr_t>(registers[instruction_pointer]);
     fault.kind = (registers[REG_ERR] & fetch_bit) != 0   ? memory_fault::access::fetch
                  : (registers[REG_ERR] & write_bit) != 0 ? memory_fault::access::write
                                                          : memory_fault::access::read;
 #elif defined(__aarch64__)
-    fault.code = static_cast<const ucontext_t*>(context)->uc_mcontext.pc;
+    const auto& machine = static_cast<const ucontext_t*>(context)->uc_mcontext;
+    fault.code = machine.pc;
+    fault.kind = kind_of(machine);
 #endif
     return fault;
 }

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <vector>
+#include <set>
 
 #include "support/scene.hpp"
 
@@ -21,21 +21,23 @@ std::optional<std::size_t> as_the_kernel_does(const test::scene& it, std::int64_
     const auto unsigned_alignment = static_cast<std::uint64_t>(alignment);
     const std::uint64_t mask = (unsigned_alignment + q.granule_bytes - 1) / q.granule_bytes - 1;
     const std::uint64_t offset = (q.base & (unsigned_alignment - 1)) / q.granule_bytes;
-    std::vector<bool> visited(q.limit + 2);
-    for (std::uint64_t start = q.from; start <= q.limit && !visited[start];) {
-        visited[start] = true;
+    const auto busy_at = [&](std::uint64_t i) {
+        return it.bitmap.test(static_cast<std::size_t>(i));
+    };
+    std::set<std::uint64_t> visited;
+    for (std::uint64_t start = q.from; start <= q.limit && visited.insert(start).second;) {
         std::uint64_t index = start;
-        while (index < q.limit && it.bitmap.test(index))
+        while (index < q.limit && busy_at(index))
             ++index;
         index = ((index + offset + mask) & ~mask) - offset;
         const std::uint64_t end = index + q.count;
         if (end > q.limit)
             return std::nullopt;
         std::uint64_t busy = index;
-        while (busy < end && !it.bitmap.test(busy))
+        while (busy < end && !busy_at(busy))
             ++busy;
         if (busy >= end)
-            return index < q.limit ? std::optional<std::size_t>(index) : std::nullopt;
+            return index < q.limit ? std::optional(static_cast<std::size_t>(index)) : std::nullopt;
         start = busy + 1;
     }
     return std::nullopt;
@@ -109,7 +111,7 @@ BOOST_AUTO_TEST_CASE(keeps_the_alignment_of_the_request_as_well) {
         const std::size_t granules = std::size_t{1} << random.below(5);
         const auto alignment = static_cast<std::int64_t>(granules * it.request.granule_bytes);
         auto allowed = it.positions();
-        const std::size_t base = it.request.base / it.request.granule_bytes;
+        const std::uint64_t base = it.request.base / it.request.granule_bytes;
         std::erase_if(allowed,
                       [&](std::size_t position) { return (base + position) % granules != 0; });
         const auto answer = first_fit_align(alignment)(it.bitmap, it.request);

@@ -103,8 +103,9 @@ void check_treatment(Backing backing, std::uint64_t bytes = 4096) {
             const test::page_probe probe;
             const bool absent = !probe.readable(where.base);
             if (absent &&
-                ::mmap(reinterpret_cast<void*>(where.base), where.bytes, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) == MAP_FAILED)
+                ::mmap(reinterpret_cast<void*>(where.base), static_cast<std::size_t>(where.bytes),
+                       PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+                       -1, 0) == MAP_FAILED)
                 return 1;
             if constexpr (backing_can_change_permissions<Backing>)
                 if (absent && backing.protect(region, where, permissions::none))

@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(a_page_that_is_given_up_in_part_stays) {
 
 /// Random pages come, go and move; a model says what each holds.
 void check_against_model(fork_treatment child) {
-    constexpr std::uint64_t pages = 64;
+    constexpr std::size_t pages = 64;
     reserve backing({.in_child = child});
     const std::uint64_t page = backing.page_bytes();
     auto region = backing.map({.bytes = pages * page}).value();
@@ -73,18 +73,18 @@ void check_against_model(fork_treatment child) {
     };
     BOOST_TEST_CONTEXT(random) {
         for (int step = 0; step != 3000; ++step) {
-            const std::uint64_t count = random.between(1, 8);
-            const std::uint64_t first = random.below(pages - count + 1);
-            const std::uint64_t second = random.below(pages - count + 1);
-            const auto all_there = [&](std::uint64_t from) {
-                for (std::uint64_t i = from; i != from + count; ++i)
+            const std::size_t count = random.between(1, 8);
+            const std::size_t first = random.below(pages - count + 1);
+            const std::size_t second = random.below(pages - count + 1);
+            const auto all_there = [&](std::size_t from) {
+                for (std::size_t i = from; i != from + count; ++i)
                     if (model[i] == absent)
                         return false;
                 return true;
             };
             if (random.chance(40)) {
                 BOOST_TEST(backing.commit(region, part(first, count)).has_value());
-                for (std::uint64_t i = first; i != first + count; ++i) {
+                for (std::size_t i = first; i != first + count; ++i) {
                     if (model[i] == absent)
                         model[i] = 0;
                     if (random.chance(50))
@@ -99,11 +99,11 @@ void check_against_model(fork_treatment child) {
                 BOOST_TEST(
                     backing.move_pages(region, part(first, count), region, part(second, count).base)
                         .has_value());
-                for (std::uint64_t i = 0; i != count; ++i)
+                for (std::size_t i = 0; i != count; ++i)
                     model[second + i] = std::exchange(model[first + i], absent);
             }
             if (step % 10 == 0)
-                for (std::uint64_t i = 0; i != pages; ++i) {
+                for (std::size_t i = 0; i != pages; ++i) {
                     const bool there = probe.readable(base + i * page);
                     BOOST_REQUIRE(there == (model[i] != absent));
                     if (there)
@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(pages_come_go_and_move_as_in_a_model) {
 BOOST_AUTO_TEST_CASE(pages_that_the_kernel_cannot_move_are_copied) {
     for (const int why : {EFAULT, EINVAL}) {
         reserve backing;
-        const std::uint64_t page = backing.page_bytes();
+        const std::size_t page = backing.page_bytes();
         auto region = backing.map({.bytes = 8 * page}).value();
         const address base = backing.where(region).base;
         BOOST_TEST(backing.commit(region, {base, 2 * page}).has_value());

@@ -148,7 +148,7 @@ BOOST_AUTO_TEST_CASE(an_aligned_search_pays_for_the_runs_that_disappoint_it) {
             const placement q{.count = random.between(1, longest),
                               .limit = n,
                               .mask = (std::size_t{1} << random.between(1, 9)) - 1,
-                              .phase = random.bits()};
+                              .phase = static_cast<std::size_t>(random.bits())};
             std::size_t candidates = 0;
             for (granule_run run = map.next_free_run(0); run.count != 0;
                  run = map.next_free_run(run.last()))

@@ -107,7 +107,7 @@ class bitmap_and_model {
         if (random_.chance(50))
             q.mask = (std::size_t{1} << random_.between(0, 10)) - 1;
         if (random_.chance(70))
-            q.phase = random_.bits();
+            q.phase = static_cast<std::size_t>(random_.bits());
         return q;
     }
 

@@ -286,7 +286,7 @@ class write_xor_execute {
         if constexpr (memory_may_be_touched<Backing>)
             std::memset(reinterpret_cast<void*>(s.flips ? bytes.base
                                                         : s.alias + (bytes.base - s.where.base)),
-                        static_cast<int>(trap_byte), bytes.bytes);
+                        static_cast<int>(trap_byte), static_cast<std::size_t>(bytes.bytes));
         if (const auto shown = show(b, region, s, bytes, s.wanted); !shown)
             return shown;
         s.set_ready(step);

@@ -6,6 +6,7 @@
 #include <palloc/concepts/algorithm.hpp>
 #include <palloc/core/placement.hpp>
 #include <palloc/core/range.hpp>
+#include <palloc/core/wide.hpp>
 #include <palloc/genalloc/options.hpp>
 
 #include <algorithm>
@@ -37,7 +38,7 @@ class dma_fit {
             return std::nullopt;
         const std::uint64_t reachable = limits_.mask - *physical + 1; // 0: 2^64
         if (reachable != 0)
-            q.limit = std::min<std::size_t>(q.limit, reachable / q.granule_bytes);
+            q.limit = std::min(q.limit, saturated_size(reachable / q.granule_bytes));
         if (limits_.boundary == 0)
             return inner_(bitmap, q);
         return between_boundaries(bitmap, q, *physical);
@@ -55,11 +56,11 @@ class dma_fit {
             const std::uint64_t left = limits_.boundary - passed;
             placement stretch = q;
             stretch.from = *lowest;
-            stretch.limit = std::min<std::size_t>(q.limit, *lowest + left / q.granule_bytes);
+            stretch.limit = std::min(q.limit, saturated_size(*lowest + left / q.granule_bytes));
             if (q.count <= stretch.limit - stretch.from)
                 if (const std::optional<std::size_t> found = inner_(bitmap, stretch))
                     return found;
-            q.from = *lowest + (left - 1) / q.granule_bytes + 1;
+            q.from = saturated_size(*lowest + (left - 1) / q.granule_bytes + 1);
             if (q.from >= q.limit)
                 break;
         }
