@@ -140,9 +140,9 @@ BOOST_AUTO_TEST_CASE(threads_are_told_apart) {
     if (!(is_there("xz")))
         palloc::test::skip("no xz");
     const workplace work;
-    const run_result got = palloc_bench("record -q -o " + work / "x.trace.gz" +
-                                        " -- sh -c 'head -c 4000000 /dev/zero >" + work / "zeros" +
-                                        "; exec xz -T3 --block-size=500000 -kf " + work / "zeros'");
+    const run_result got = palloc_bench(
+        "record -q -o " + work / "x.trace.gz" + " -- sh -c 'head -c 4000000 /dev/zero >" +
+        work / "zeros" + "; exec xz -0 -T3 --block-size=500000 -kf " + work / "zeros'");
     BOOST_TEST(got.status == 0);
     BOOST_TEST(got.output == "");
     BOOST_TEST(bench::summarize_trace(work / "x.trace.gz").threads >= 3u);
