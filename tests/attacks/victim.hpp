@@ -93,6 +93,14 @@ struct victim {
 
 inline thread_local sigjmp_buf back_from_fault;
 
+/// @brief Answers false where a handler jumps back.
+[[gnu::noinline]] inline bool arrives(const std::function<void()>& act) {
+    if (sigsetjmp(back_from_fault, 1) != 0)
+        return false;
+    act();
+    return true;
+}
+
 /// @brief Does something that may fault. Answers whether it did not.
 inline bool survive(const std::function<void()>& act) {
     struct sigaction catching{};
@@ -102,10 +110,8 @@ inline bool survive(const std::function<void()>& act) {
     ::sigaction(SIGSEGV, &catching, &old_segv);
     ::sigaction(SIGBUS, &catching, &old_bus);
     const key_rights before;
-    const bool arrived = sigsetjmp(back_from_fault, 1) == 0;
-    if (arrived)
-        act();
-    else
+    const bool arrived = arrives(act);
+    if (!arrived)
         before.restore();
     ::sigaction(SIGSEGV, &old_segv, nullptr);
     ::sigaction(SIGBUS, &old_bus, nullptr);

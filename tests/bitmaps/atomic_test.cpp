@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(a_run_is_released_where_it_is_in_use) {
 }
 
 BOOST_AUTO_TEST_CASE(a_claim_that_loses_takes_nothing) {
-    for (const std::size_t busy : {10, 64, 200, 255, 299}) {
+    for (const std::size_t busy : {10U, 64U, 200U, 255U, 299U}) {
         owned_bitmap<atomic> it(600);
         BOOST_TEST(it.map.claim({busy, 1}));
         BOOST_TEST(!it.map.claim({5, 295}));
@@ -205,7 +205,7 @@ struct tree {
 };
 
 BOOST_AUTO_TEST_CASE(finds_the_first_leaf_that_is_high_enough) {
-    for (const std::size_t leaves : {1, 7, 8, 9, 64, 65, 600}) {
+    for (const std::size_t leaves : {1U, 7U, 8U, 9U, 64U, 65U, 600U}) {
         random_source random(leaves);
         tree it(leaves);
         std::vector<std::size_t> bound(leaves, summary::leaf_granules);
@@ -230,7 +230,7 @@ BOOST_AUTO_TEST_CASE(finds_the_first_leaf_that_is_high_enough) {
 }
 
 BOOST_AUTO_TEST_CASE(room_made_while_a_bound_is_lowered_is_not_lost) {
-    for (const std::size_t length : {5, 400}) { // below and above the bound as it is
+    for (const std::size_t length : {5U, 400U}) { // below and above the bound as it is
         tree it(100);
         it.lower(42, 300);
         it.map.lower(42, 0, [&] { // sees the words before the room is made
