@@ -244,7 +244,7 @@ BOOST_AUTO_TEST_CASE(nobody_else_is_shown_progress) {
 BOOST_AUTO_TEST_CASE(ctrl_c_ends_with_what_was_finished) {
     const temporary_file json("", "out.json");
     const run_result got = palloc::test::run_shell(
-        "timeout -s INT 2 " + palloc::test::palloc_bench_path() +
+        "timeout -s INT 8 " + palloc::test::palloc_bench_path() +
         " replay --full --pool '^general|^std::' --json " + json.path().string());
     BOOST_TEST(got.output.find("Winners") != std::string::npos, got.output);
     BOOST_TEST(got.output.find("interrupted") != std::string::npos, got.output);
