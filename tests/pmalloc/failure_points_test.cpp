@@ -19,9 +19,6 @@ namespace {
 #if defined(_WIN32)
 constexpr os::call making_memory = os::call::section;
 constexpr int no_more = 1450; // ERROR_NO_SYSTEM_RESOURCES
-#else
-constexpr os::call making_memory = os::call::memory_file;
-constexpr int no_more = EMFILE;
 #endif
 
 pmalloc_options options_for(pmalloc_mode mode, strength wanted) {
