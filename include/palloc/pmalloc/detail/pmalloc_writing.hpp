@@ -110,7 +110,7 @@ class pmalloc_writing : public pmalloc_core<Protection, Backing, Bitmap> {
             return {};
         }
         if constexpr (protection_opens_windows<Protection, Backing>)
-            return fill(block, std::byte{}, bytes);
+            return fill(block, std::byte{}, static_cast<std::size_t>(bytes));
         else
             return fail(errc::not_supported);
     }
