@@ -301,7 +301,7 @@ class basic_genalloc {
 
     [[nodiscard]] static auto zero(std::uint64_t bytes) noexcept {
         return [bytes](dma_block block) {
-            std::memset(reinterpret_cast<void*>(block.where), 0, bytes);
+            std::memset(reinterpret_cast<void*>(block.where), 0, static_cast<std::size_t>(bytes));
             return block;
         };
     }

@@ -21,13 +21,7 @@ namespace palloc::inline v0::os {
 namespace {
 
 /// Below, an unprivileged process may not map; above, the kernel never maps unless asked to.
-constexpr unsigned user_bits = sizeof(void*) == 4 ? 32
-#ifdef __aarch64__
-                                                  : 48;
-#else
-                                                  : 47;
-#endif
-constexpr range user_space{0x10000, (std::uint64_t{1} << user_bits) - 0x2000 - 0x10000};
+constexpr range user_space{0x10000, (std::uint64_t{1} << process_address_bits) - 0x2000 - 0x10000};
 
 /// @brief The mappings of this process in ascending order, from /proc/self/maps.
 class mapping_list {

@@ -42,7 +42,7 @@ bool poke(const victim& v) {
         int status = 0;
         (void)::waitpid(parent, &status, 0);
         (void)::ptrace(PTRACE_POKEDATA, parent, v.target(),
-                       reinterpret_cast<void*>(std::uintptr_t{0xfefefefefefefefe}));
+                       reinterpret_cast<void*>(~std::uintptr_t{0} / 0xff * 0xfe));
         (void)::ptrace(PTRACE_DETACH, parent, nullptr, nullptr);
         ::_exit(0);
     }

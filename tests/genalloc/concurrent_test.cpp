@@ -56,7 +56,7 @@ class shadow {
   private:
     template <class F>
     void each(address block, std::uint64_t bytes, F&& f) {
-        const std::size_t first = (block - base) / granule;
+        const auto first = static_cast<std::size_t>((block - base) / granule);
         for (std::size_t i = 0; i != (bytes + granule - 1) / granule; ++i)
             f(marks_[first + i]);
     }

@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(obey_limits_of_any_kind, Bitmap, test::genalloc_bi
             const dma_limits limits{.mask = expected.physical + random.below(bytes + bytes / 4),
                                     .boundary = 1ULL << random.below(20)};
             const std::uint64_t wanted = 1 + random.below(20ULL << order);
-            const std::size_t count = ((wanted - 1) >> order) + 1;
+            const auto count = static_cast<std::size_t>((wanted - 1) >> order) + 1;
             const std::size_t lowest = expected.lowest(count, limits);
             const bool first = random.chance(50);
             const auto got =
@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(obey_limits_of_any_kind, Bitmap, test::genalloc_bi
                 BOOST_TEST_REQUIRE(got.has_value() == (lowest != expected.busy.size()));
                 if (!got)
                     continue;
-                const std::size_t place = (got->where - base) >> order;
+                const auto place = static_cast<std::size_t>((got->where - base) >> order);
                 BOOST_TEST_REQUIRE(expected.allows(place, count, limits));
                 BOOST_TEST_REQUIRE((!first || place == lowest));
                 BOOST_TEST_REQUIRE(got->physical == expected.physical + (place << order));

@@ -119,7 +119,7 @@ BOOST_AUTO_TEST_CASE(ordinary_pages_are_not) {
     BOOST_TEST_REQUIRE(got.has_value());
     // Touched from behind, so that chance does not hand out neighbours.
     for (std::uint64_t at = got->size(); at != 0; at -= page)
-        (*got)[at - page] = std::byte{1};
+        (*got)[static_cast<std::size_t>(at - page)] = std::byte{1};
     BOOST_TEST(!physical.are_contiguous(*got)); // or the check above could not fail
     free(heap, got->data(), wanted);
 }

@@ -169,8 +169,10 @@ BOOST_AUTO_TEST_CASE(zero_zeroes_what_is_new_whatever_was_said_before) {
                 const std::uint64_t next = random.between(1, 9000);
                 block = *it.heap.realloc(block.data(), {next, 1}, {bytes, 1},
                                          flags::kernel | flags::zero, no_node);
-                BOOST_TEST(is_all(block.first(std::min(bytes, next)), 0xee));
-                BOOST_TEST(is_all(block.subspan(std::min(bytes, next)), 0));
+                BOOST_TEST(
+                    is_all(block.first(static_cast<std::size_t>(std::min(bytes, next))), 0xee));
+                BOOST_TEST(
+                    is_all(block.subspan(static_cast<std::size_t>(std::min(bytes, next))), 0));
                 std::memset(block.data(), 0xee, block.size());
                 bytes = next;
             }
@@ -319,11 +321,11 @@ BOOST_AUTO_TEST_CASE(whatever_fails_beneath_nothing_is_lost) {
             failed += got.has_value() ? 0U : 1U;
             if (!got)
                 continue;
-            std::memset(got->data(), 3, bytes);
+            std::memset(got->data(), 3, static_cast<std::size_t>(bytes));
             const layout more{bytes * 2, 8};
             const auto moved = it.heap.realloc(got->data(), more, wanted, flags::kernel, no_node);
             failed += moved.has_value() ? 0U : 1U;
-            BOOST_TEST(is_all((moved ? *moved : *got).first(bytes), 3));
+            BOOST_TEST(is_all((moved ? *moved : *got).first(static_cast<std::size_t>(bytes)), 3));
             held.emplace_back(moved ? moved->data() : got->data(), moved ? more : wanted);
         }
         for (const auto& [block, of] : held)
@@ -361,9 +363,9 @@ BOOST_AUTO_TEST_CASE(through_magazines_it_is_the_same) {
             const auto kept = std::min(of.bytes, wanted.bytes);
             BOOST_TEST(is_all(block, 0x77));
             const auto next = through(block.data(), wanted, of, how);
-            BOOST_TEST(is_all(next->first(kept), 0x77));
+            BOOST_TEST(is_all(next->first(static_cast<std::size_t>(kept)), 0x77));
             if (how != flags::kernel && wanted.bytes > of.bytes)
-                BOOST_TEST(is_all(next->subspan(kept), 0));
+                BOOST_TEST(is_all(next->subspan(static_cast<std::size_t>(kept)), 0));
             std::memset(next->data(), 0x77, next->size());
             block = *next;
             of = wanted;

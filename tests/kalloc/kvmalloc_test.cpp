@@ -95,7 +95,8 @@ BOOST_AUTO_TEST_CASE(a_block_goes_over_once_and_never_back) {
     to(bytes - 10);
     BOOST_TEST(!it.heap.is_large(block.data()));
     to(small_heap::max_bytes + 10);
-    BOOST_TEST((it.heap.is_large(block.data()) && is_all(block.first(bytes - 20), 9)));
+    BOOST_TEST((it.heap.is_large(block.data()) &&
+                is_all(block.first(static_cast<std::size_t>(bytes - 20)), 9)));
     to(5);
     BOOST_TEST((it.heap.is_large(block.data()) && is_all(block, 9)));
     BOOST_TEST(it.large.used_bytes() == page);
@@ -139,11 +140,13 @@ BOOST_AUTO_TEST_CASE(contents_and_zeroes_are_right_wherever_it_goes) {
                 one.block = *next;
                 one.of = wanted;
                 BOOST_TEST(reinterpret_cast<std::uintptr_t>(next->data()) % wanted.alignment == 0u);
-                BOOST_TEST(is_all(next->first(kept), one.mark));
-                BOOST_TEST(is_all(next->first(wanted.bytes).subspan(kept), 0));
+                BOOST_TEST(is_all(next->first(static_cast<std::size_t>(kept)), one.mark));
+                BOOST_TEST(is_all(next->first(static_cast<std::size_t>(wanted.bytes))
+                                      .subspan(static_cast<std::size_t>(kept)),
+                                  0));
                 std::memset(next->data(), one.mark, next->size());
             }
-            BOOST_TEST(is_all(one.block.first(one.of.bytes), one.mark));
+            BOOST_TEST(is_all(one.block.first(static_cast<std::size_t>(one.of.bytes)), one.mark));
             if (random.chance(20)) {
                 free(it.heap, one.block.data(), one.of);
                 one = all.back();

@@ -51,7 +51,7 @@ std::uint64_t live_in(exchange& shared, std::size_t number, A from, std::uint64_
         held mine{};
         if (const auto got = alloc(from, wanted, flags::kernel)) {
             mine = {got->data(), wanted, mark};
-            std::memset(mine.block, mark, wanted.bytes);
+            std::memset(mine.block, mark, static_cast<std::size_t>(wanted.bytes));
         } else {
             wrong += wanted.bytes > may_fail;
         }

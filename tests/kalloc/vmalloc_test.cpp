@@ -75,7 +75,7 @@ BOOST_AUTO_TEST_CASE(blocks_are_whole_pages_zeroed_and_as_long_as_asked) {
                        0u);
             BOOST_TEST(is_all(*got, 0));
             BOOST_TEST(*it.heap.usable_bytes(got->data()) == (bytes + page - 1) / page * page);
-            std::memset(got->data(), 0xee, bytes);
+            std::memset(got->data(), 0xee, static_cast<std::size_t>(bytes));
             free(it.heap, got->data(), {bytes, alignment});
         }
     BOOST_TEST((alloc(it.heap, {1, 3}, flags::kernel).error().code == errc::bad_alignment));
@@ -145,7 +145,8 @@ BOOST_AUTO_TEST_CASE(whatever_happens_contents_and_zeroes_are_right) {
             const std::uint64_t bytes = random.between(1, 20 * page);
             if (all.size() < 8) {
                 all.push_back({it.block(bytes), static_cast<unsigned char>(step % 250 + 1)});
-                std::memset(all.back().block.data(), all.back().mark, bytes);
+                std::memset(all.back().block.data(), all.back().mark,
+                            static_cast<std::size_t>(bytes));
                 continue;
             }
             auto& one = all[random.below(all.size())];
@@ -158,9 +159,9 @@ BOOST_AUTO_TEST_CASE(whatever_happens_contents_and_zeroes_are_right) {
             }
             const std::uint64_t kept = std::min<std::uint64_t>(bytes, one.block.size());
             one.block = *it.to(one.block, bytes, flags::kernel | flags::zero);
-            BOOST_TEST(is_all(one.block.first(kept), one.mark));
-            BOOST_TEST(is_all(one.block.subspan(kept), 0));
-            std::memset(one.block.data(), one.mark, bytes);
+            BOOST_TEST(is_all(one.block.first(static_cast<std::size_t>(kept)), one.mark));
+            BOOST_TEST(is_all(one.block.subspan(static_cast<std::size_t>(kept)), 0));
+            std::memset(one.block.data(), one.mark, static_cast<std::size_t>(bytes));
         }
         for (auto& one : all)
             it.drop(one.block);

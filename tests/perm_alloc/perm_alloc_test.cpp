@@ -176,7 +176,8 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(freed_code_traps_and_the_next_owner_finds_nothing,
 
         const auto data = code.allocate({.bytes = 100, .allowed = permissions::read_write});
         BOOST_TEST(all_are(*data, std::byte{0}));
-        std::memset(reinterpret_cast<void*>(data->address()), 1, data->size());
+        std::memset(reinterpret_cast<void*>(data->address()), 1,
+                    static_cast<std::size_t>(data->size()));
         BOOST_TEST(code.free(*data).has_value());
         const auto fresh = code.allocate({.bytes = 100, .allowed = permissions::read_write});
         BOOST_TEST(fresh->address() == data->address());

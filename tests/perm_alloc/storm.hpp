@@ -95,7 +95,8 @@ class storm {
         if (!got)
             return say(tl::unexpected(got.error()), "allocate");
         const std::byte fresh = allowed == permissions::read_execute ? trap_byte : std::byte{0};
-        blocks_.push_back({*got, allowed, alone, std::vector<std::byte>(got->size(), fresh)});
+        blocks_.push_back({*got, allowed, alone,
+                           std::vector<std::byte>(static_cast<std::size_t>(got->size()), fresh)});
         return say(got->size() >= bytes, "size");
     }
     bool free_one(block& it) {
@@ -113,7 +114,7 @@ class storm {
     }
     bool write(block& it) {
         const range part = part_of(it);
-        std::vector<std::byte> fresh(part.bytes);
+        std::vector<std::byte> fresh(static_cast<std::size_t>(part.bytes));
         for (std::byte& each : fresh)
             each = static_cast<std::byte>(pick(256));
         if (!say(it.handle.write(part.base, fresh), "write"))
@@ -154,7 +155,7 @@ class storm {
         const std::uint64_t bytes = 1 + pick(static_cast<unsigned>(it.bytes.size()));
         if (!say(code_.shrink(it.handle, bytes), "shrink"))
             return false;
-        it.bytes.resize(it.handle.size());
+        it.bytes.resize(static_cast<std::size_t>(it.handle.size()));
         return check(it);
     }
     bool change(block& it) {

@@ -206,7 +206,7 @@ BOOST_AUTO_TEST_CASE(a_long_life_agrees_with_a_list) {
                         static_cast<unsigned char*>(pool->alloc_aligned(bytes, alignment).value());
                     const auto mark = static_cast<unsigned char>(random.between(1, 255));
                     BOOST_TEST_REQUIRE(number(block) % alignment == 0u);
-                    std::memset(block, mark, bytes);
+                    std::memset(block, mark, static_cast<std::size_t>(bytes));
                     const auto next = live.lower_bound(number(block));
                     BOOST_TEST_REQUIRE(
                         (next == live.end() || number(block) + bytes <= next->first));

@@ -82,7 +82,7 @@ struct lives_at_the_limit {
             }
             PALLOC_HOLDS(done && late.state() == pmalloc_state::is_protected);
             PALLOC_HOLDS(**number == 77 && !test::writable(*number));
-            for (std::uint64_t i = 0; i != others.size(); ++i) {
+            for (std::size_t i = 0; i != others.size(); ++i) {
                 PALLOC_HOLDS(*others[i].number == i << 8); // `writable` zeroes a byte
                 PALLOC_HOLDS(test::writable(others[i].number) == (i % 2 == 0));
             }
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(ten_thousand_are_protected) {
     BOOST_TEST_MESSAGE(now->used - before->used << " mappings for " << count << " pools");
     BOOST_TEST(now->used - before->used <= 2 * count + count / 100); // data, books
     std::uint64_t wrong = 0;
-    for (std::uint64_t i = 0; i != count; ++i)
+    for (std::size_t i = 0; i != count; ++i)
         wrong += *all[i].number == i && all[i].pool->owns(test::number(all[i].number)) ? 0U : 1U;
     BOOST_TEST(wrong == 0u);
     BOOST_TEST(!test::writable(all[4711].number));

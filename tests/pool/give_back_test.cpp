@@ -68,7 +68,7 @@ auto backing_of() {
 }
 
 void fill(address block, std::uint64_t bytes) {
-    std::memset(reinterpret_cast<void*>(block), 0x5a, bytes);
+    std::memset(reinterpret_cast<void*>(block), 0x5a, static_cast<std::size_t>(bytes));
 }
 
 constexpr std::uint64_t large_page = 2 * mebibyte;

@@ -64,7 +64,7 @@ struct board {
 void write_label(address block, label what) {
     std::memcpy(reinterpret_cast<void*>(block), &what, sizeof what);
     std::memset(reinterpret_cast<char*>(block) + sizeof what, static_cast<int>(what.serial % 251),
-                what.bytes - sizeof what);
+                static_cast<std::size_t>(what.bytes - sizeof what));
 }
 [[nodiscard]] label label_of(address block) {
     label what;
@@ -288,7 +288,7 @@ class killer {
         if (name == 0)
             return;
         const std::uint64_t offset = offset_in(name);
-        const std::size_t granule = (offset - segment_.data().base) / 64;
+        const auto granule = static_cast<std::size_t>((offset - segment_.data().base) / 64);
         const bool is_posted = std::any_of(board_->box.begin(), board_->box.end(),
                                            [&](const auto& box) { return box == name; });
         const address block = segment_.at(offset);

@@ -68,7 +68,8 @@ class allocator_life {
         check(next == live_.begin() || !where.overlaps(range_of(std::prev(next))));
         const auto at = live_.emplace(base, block{asked, ++mark_}).first;
         if constexpr (touchable_allocator<Pool>)
-            std::memset(reinterpret_cast<void*>(base), at->second.mark, asked.bytes);
+            std::memset(reinterpret_cast<void*>(base), at->second.mark,
+                        static_cast<std::size_t>(asked.bytes));
     }
 
     /// @brief Lets go of a block without giving it back.

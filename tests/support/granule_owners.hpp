@@ -16,7 +16,8 @@ namespace palloc::test {
 class granule_owners {
   public:
     granule_owners(range where, std::uint64_t granule_bytes)
-        : where_(where), granule_(granule_bytes), owners_(where.bytes / granule_bytes) {}
+        : where_(where), granule_(granule_bytes),
+          owners_(static_cast<std::size_t>(where.bytes / granule_bytes)) {}
 
     /// @brief The block was nobody's, and is now `who`'s; counted as wrong if it was not.
     void take(address block, std::uint64_t bytes, unsigned who) { change(block, bytes, 0, who); }
@@ -31,7 +32,7 @@ class granule_owners {
             ++wrong_;
             return;
         }
-        const std::size_t first = (block - where_.base) / granule_;
+        const auto first = static_cast<std::size_t>((block - where_.base) / granule_);
         for (std::size_t i = first; i <= (block - where_.base + bytes - 1) / granule_; ++i)
             if (owners_[i].exchange(to, std::memory_order_relaxed) != from)
                 ++wrong_;

@@ -53,13 +53,16 @@ class ledger {
         if (++calls_ == fatal_)
             return fail(errc::out_of_memory);
         auto* const fresh = static_cast<std::byte*>(
-            ::operator new(wanted.bytes, std::align_val_t(wanted.alignment)));
-        std::memset(fresh, flags.contains(flags::zero) ? 0 : 0xa5, wanted.bytes);
+            ::operator new(static_cast<std::size_t>(wanted.bytes),
+                           std::align_val_t(static_cast<std::size_t>(wanted.alignment))));
+        std::memset(fresh, flags.contains(flags::zero) ? 0 : 0xa5,
+                    static_cast<std::size_t>(wanted.bytes));
         if (old_layout.bytes != 0)
-            std::memcpy(fresh, old, std::min(wanted.bytes, old_layout.bytes));
+            std::memcpy(fresh, old,
+                        static_cast<std::size_t>(std::min(wanted.bytes, old_layout.bytes)));
         give_back(old, old_layout);
         live_.emplace(fresh, wanted);
-        return std::span(fresh, wanted.bytes);
+        return std::span(fresh, static_cast<std::size_t>(wanted.bytes));
     }
 
   private:

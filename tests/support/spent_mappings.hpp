@@ -17,7 +17,7 @@ class spent_mappings {
   public:
     spent_mappings() {
         ones_.reserve(most);
-        constexpr std::uint64_t bytes = 2 * most * page;
+        constexpr std::size_t bytes = 2 * most * page;
         void* const got =
             ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (got == MAP_FAILED)
@@ -53,7 +53,7 @@ class spent_mappings {
     }
 
   private:
-    static constexpr std::size_t most = 1 << 20;
+    static constexpr std::size_t most = std::size_t{1} << (sizeof(void*) == 4 ? 17 : 20);
     static constexpr std::uint64_t page = 4096;
 
     std::vector<char*> ones_;

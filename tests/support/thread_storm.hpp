@@ -55,7 +55,8 @@ void storm(Pool& pool, std::size_t count, std::size_t steps, const demand& wante
                 const auto mark = static_cast<unsigned char>(random.bits());
                 wrong += !base || *base % asked.alignment != 0 || !pool.owns(*base);
                 if (base) {
-                    std::memset(reinterpret_cast<void*>(*base), mark, asked.bytes);
+                    std::memset(reinterpret_cast<void*>(*base), mark,
+                                static_cast<std::size_t>(asked.bytes));
                     mine.push_back({*base, asked, mark});
                 }
                 continue;

@@ -39,6 +39,13 @@ struct range {
     friend constexpr bool operator==(range, range) = default;
 };
 
+/// @brief Bits that an address of a process has, where it asks for no higher ones.
+#if defined(__aarch64__)
+inline constexpr unsigned process_address_bits = 48;
+#else
+inline constexpr unsigned process_address_bits = sizeof(void*) == 4 ? 32 : 47;
+#endif
+
 /// @brief Where the object lies. By `std::uintptr_t`: a shorter pointer that is made a longer
 /// number at once is extended by its sign.
 [[nodiscard]] inline address address_of(const volatile void* object) noexcept {

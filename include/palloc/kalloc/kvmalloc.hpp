@@ -79,7 +79,8 @@ class kv_allocator {
             return first;
         const auto second = large_.realloc(nullptr, *padded, {}, flags, node);
         if (second && !is_new) {
-            std::memcpy(second->data(), old, std::min(old_layout.bytes, wanted.bytes));
+            std::memcpy(second->data(), old,
+                        static_cast<std::size_t>(std::min(old_layout.bytes, wanted.bytes)));
             free(small_, old, old_layout);
         }
         return second;
@@ -113,8 +114,9 @@ class kv_allocator {
         const layout before = old_layout.padded().value_or(old_layout); // as it was allocated
         const auto block = large_.realloc(old, padded, before, flags, node);
         if (block && flags.contains(flags::zero) && old_layout.bytes < wanted.bytes)
-            std::memset(block->data() + old_layout.bytes, 0,
-                        std::min(before.bytes, padded.bytes) - old_layout.bytes);
+            std::memset(
+                block->data() + old_layout.bytes, 0,
+                static_cast<std::size_t>(std::min(before.bytes, padded.bytes) - old_layout.bytes));
         return block;
     }
 

@@ -81,7 +81,8 @@ def tests_link_the_shared_main(tree):
     """Boost.Test is not compiled into each test, and the shared main reports."""
     for path in tree.under("tests", *CODE):
         for _, target in tree.includes(path):
-            if target.startswith("boost/test/included/"):
+            if (target.startswith("boost/test/included/")
+                    and str(path) != "tests/support/main.cpp"):
                 yield f"{path}: <{target}>; include <boost/test/unit_test.hpp>"
 
 

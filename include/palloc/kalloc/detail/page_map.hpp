@@ -38,7 +38,7 @@ class page_map {
     }
 
     /// @brief Makes room for the codes of a range.
-    /// @par Errors `bad_argument` beyond 2^47; the provider's. What room there is stays.
+    /// @par Errors `bad_argument` beyond what a process has; the provider's. What room there is stays.
     [[nodiscard]] result<void> cover(range where) noexcept {
         if (where.base >= address_limit || where.bytes > address_limit - where.base)
             return fail(errc::bad_argument);
@@ -77,7 +77,7 @@ class page_map {
     }
 
   private:
-    static constexpr std::uint64_t address_limit = std::uint64_t{1} << 47;
+    static constexpr std::uint64_t address_limit = std::uint64_t{1} << process_address_bits;
     static constexpr std::uint64_t leaf_reach = std::uint64_t{64} << 20;
 
     struct leaf {

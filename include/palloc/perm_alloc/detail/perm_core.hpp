@@ -98,7 +98,7 @@ class perm_core {
             return tl::unexpected(window.error());
         const bool code = executable(area.wanted);
         std::memset(reinterpret_cast<void*>(window->writable().base),
-                    code ? static_cast<int>(trap_byte) : 0, part.bytes);
+                    code ? static_cast<int>(trap_byte) : 0, static_cast<std::size_t>(part.bytes));
         if (const auto done = window->close(); !done)
             return done;
         area.mark_wiped(part);
@@ -137,26 +137,26 @@ class perm_core {
         const auto made = edit_list::make(options_.metadata, block, target);
         if (!made)
             return made;
+        const auto bytes = static_cast<std::size_t>(target.bytes);
         const auto copied = pool_.with_area(
             target.base,
             [&](protection& p, backing& b, region& r, area_state& area) -> result<void> {
                 if (area.flips && area.all_readable(target)) {
-                    std::memcpy((*made)->now().data(), reinterpret_cast<void*>(target.base),
-                                target.bytes);
+                    std::memcpy((*made)->now().data(), reinterpret_cast<void*>(target.base), bytes);
                     return p.may_write(area);
                 }
                 auto window = open_onto(p, b, r, area, block, target);
                 if (!window)
                     return tl::unexpected(window.error());
                 std::memcpy((*made)->now().data(), reinterpret_cast<void*>(window->writable().base),
-                            target.bytes);
+                            bytes);
                 return window->close();
             });
         if (!copied) {
             edit_list::destroy(options_.metadata, *made);
             return tl::unexpected(copied.error());
         }
-        std::memcpy((*made)->before().data(), (*made)->now().data(), target.bytes);
+        std::memcpy((*made)->before().data(), (*made)->now().data(), bytes);
         edits_.add(**made);
         return made;
     }

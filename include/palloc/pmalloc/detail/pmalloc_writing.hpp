@@ -106,11 +106,11 @@ class pmalloc_writing : public pmalloc_core<Protection, Backing, Bitmap> {
 
     [[nodiscard]] result<void> clear(void* block, std::uint64_t bytes) noexcept {
         if (this->is_writable(number(block))) {
-            std::memset(block, 0, bytes);
+            std::memset(block, 0, static_cast<std::size_t>(bytes));
             return {};
         }
         if constexpr (protection_opens_windows<Protection, Backing>)
-            return fill(block, std::byte{}, bytes);
+            return fill(block, std::byte{}, static_cast<std::size_t>(bytes));
         else
             return fail(errc::not_supported);
     }
