@@ -7,6 +7,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
@@ -46,6 +47,11 @@ inline pmalloc::handle made(pmalloc_options options = {}) {
 
 [[nodiscard]] inline address number(const void* at) {
     return reinterpret_cast<address>(at);
+}
+
+/// @brief The smallest area there is: what the system maps such memory in.
+[[nodiscard]] inline std::uint64_t unit_bytes() {
+    return native_views().page_bytes();
 }
 
 /// @brief Whether a byte can be written, asked of the kernel. It is a zero then.
