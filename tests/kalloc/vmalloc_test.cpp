@@ -104,14 +104,15 @@ BOOST_AUTO_TEST_CASE(a_block_grows_and_shrinks_where_it_is) {
     BOOST_TEST(!is_readable(place));
 }
 
-BOOST_AUTO_TEST_CASE(a_block_that_cannot_grow_where_it_is_moves_by_its_pages) {
+BOOST_AUTO_TEST_CASE(a_block_that_cannot_grow_where_it_is_moves) {
     scene it;
     auto block = it.block(8 * page);
     auto wall = it.block(page);
     std::memset(block.data(), 6, block.size());
     auto* const place = block.data();
     block = *it.to(block, 64 * page);
-    BOOST_TEST((block.data() != place && it.script.calls(backing_call::move_pages) == 1u));
+    const auto moves = backing_can_move_pages<native_addresses> ? 1U : 0U; // else it is copied
+    BOOST_TEST((block.data() != place && it.script.calls(backing_call::move_pages) == moves));
     BOOST_TEST((is_all(block.first(8 * page), 6) && is_all(block.subspan(8 * page), 0)));
     BOOST_TEST(!is_readable(place));
     it.drop(block);
@@ -165,7 +166,8 @@ BOOST_AUTO_TEST_CASE(whatever_happens_contents_and_zeroes_are_right) {
         for (auto& one : all)
             it.drop(one.block);
     }
-    BOOST_TEST(it.script.calls(backing_call::move_pages) > 10u);
+    if constexpr (backing_can_move_pages<native_addresses>)
+        BOOST_TEST(it.script.calls(backing_call::move_pages) > 10u);
 }
 
 BOOST_AUTO_TEST_CASE(pages_that_are_not_taken_back_are_zero_all_the_same) {
@@ -205,7 +207,12 @@ BOOST_AUTO_TEST_CASE(nodes_are_wishes) {
     const auto nowhere = alloc(it.heap, {page, 1}, flags::kernel, numa_node{1023});
     BOOST_TEST_REQUIRE(nowhere.has_value()); // from anywhere, and that is said
     BOOST_TEST(it.heap.placement().unmet() >= 1u);
-    BOOST_TEST((it.heap.placement().last_error().code == errc::os_failure));
+#if defined(_WIN32)
+    constexpr errc why = errc::not_supported; // for any node
+#else
+    constexpr errc why = errc::os_failure;
+#endif
+    BOOST_TEST((it.heap.placement().last_error().code == why));
     std::memset(nowhere->data(), 1, page);
     free(it.heap, nowhere->data(), {page, 1});
     free(it.heap, here->data(), {page, 1});
