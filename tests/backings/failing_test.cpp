@@ -2,7 +2,7 @@
 #include <palloc/backings/borrowed.hpp>
 #include <palloc/backings/failing.hpp>
 #include <palloc/backings/fake.hpp>
-#include <palloc/backings/mmap.hpp>
+#include <palloc/compositions/native_memory.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -14,13 +14,14 @@ namespace {
 
 using namespace palloc;
 
-static_assert(backing_can_map<failing<mmap_backing>> && !backing_can_adopt<failing<mmap_backing>>);
+static_assert(backing_can_map<failing<native_memory>> &&
+              !backing_can_adopt<failing<native_memory>>);
 static_assert(backing_can_adopt<failing<borrowed>> && backing_knows_owners<failing<borrowed>>);
 static_assert(backing_can_seal<failing<fake>> && backing_can_move_pages<failing<fake>>);
 
 BOOST_AUTO_TEST_CASE(without_a_wish_it_is_the_inner_backing) {
     fault_script script;
-    failing backing(mmap_backing(), script);
+    failing backing(native_memory(), script);
     test::check_mapping(backing);
     test::check_refusals(backing);
     BOOST_TEST(script.calls(backing_call::map) == 63);

@@ -2,7 +2,7 @@
 #include <palloc/backings/borrowed.hpp>
 #include <palloc/backings/fake.hpp>
 #include <palloc/backings/limited.hpp>
-#include <palloc/backings/mmap.hpp>
+#include <palloc/compositions/native_memory.hpp>
 
 #include <boost/test/unit_test.hpp>
 
@@ -15,10 +15,11 @@ namespace {
 
 using namespace palloc;
 
-static_assert(backing_can_map<limited<mmap_backing>> && !backing_can_adopt<limited<mmap_backing>>);
-static_assert(memory_may_be_touched<limited<mmap_backing>>);
-static_assert(backing_can_change_permissions<limited<mmap_backing>>);
-static_assert(!backing_has_two_views<limited<mmap_backing>>);
+static_assert(backing_can_map<limited<native_memory>> &&
+              !backing_can_adopt<limited<native_memory>>);
+static_assert(memory_may_be_touched<limited<native_memory>>);
+static_assert(backing_can_change_permissions<limited<native_memory>>);
+static_assert(!backing_has_two_views<limited<native_memory>>);
 static_assert(backing_can_adopt<limited<borrowed>> && !backing_can_map<limited<borrowed>>);
 static_assert(!memory_may_be_touched<limited<borrowed>>);
 static_assert(backing_knows_physical_addresses<limited<borrowed>>);
@@ -26,7 +27,7 @@ static_assert(backing_can_seal<limited<fake>> && backing_can_move_pages<limited<
 static_assert(concurrent_backing<limited<fake>> && concurrent_backing<limited<limited<fake>>>);
 
 BOOST_AUTO_TEST_CASE(maps_and_unmaps) {
-    limited backing(mmap_backing(), std::uint64_t{1} << 30);
+    limited backing(native_memory(), std::uint64_t{1} << 30);
     test::check_mapping(backing);
     test::check_refusals(backing);
     BOOST_TEST(backing.used_bytes() == 0);

@@ -10,17 +10,21 @@
 
 #include <array>
 #include <atomic>
-#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <pthread.h>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#if !defined(_WIN32)
+#include <csignal>
+#include <pthread.h>
+#endif
+
 #include "support/random.hpp"
+#include "support/skip.hpp"
 
 namespace {
 
@@ -192,6 +196,11 @@ BOOST_AUTO_TEST_CASE(threads_share_a_pool_that_grows) {
 
 // ---------------------------------------------------------------- signals
 
+#if defined(_WIN32)
+BOOST_AUTO_TEST_CASE(a_handler_allocates_in_the_middle_of_an_allocation) {
+    test::skip("there are no signals");
+}
+#else
 scene* interrupted = nullptr;
 std::atomic<int> handled = 0;
 std::atomic<int> served = 0;
@@ -239,6 +248,7 @@ BOOST_AUTO_TEST_CASE(a_handler_allocates_in_the_middle_of_an_allocation) {
     BOOST_TEST(s.pool.avail() == s.pool.size() - granules_of(left) * granule);
     places_as_flat(s, left);
 }
+#endif
 
 // ---------------------------------------------------------------- the algorithm changes meanwhile
 

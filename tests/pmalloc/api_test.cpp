@@ -50,7 +50,7 @@ BOOST_AUTO_TEST_CASE(memory_of_every_shape) {
 }
 
 BOOST_AUTO_TEST_CASE(what_cannot_be_served_is_refused_in_words) {
-    const auto pool = made({.cap_bytes = 1 << 16});
+    const auto pool = made({.cap_bytes = 16 * test::unit_bytes()});
     const std::uint64_t much = ~std::uint64_t{0};
     check_fails(pool->alloc(0), {errc::zero_size});
     check_fails(pool->zalloc(0), {errc::zero_size});
@@ -60,14 +60,16 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_served_is_refused_in_words) {
     check_fails(pool->calloc(8, 0), {errc::zero_size});
     check_fails(pool->alloc(much), {errc::too_large});
     check_fails(pool->alloc(much, pmalloc_flags::insist), {errc::too_large});
-    check_fails(pool->alloc((1 << 16) + 1), {errc::over_limit});
-    check_fails(pool->alloc((1 << 16) + 1, pmalloc_flags::insist), {errc::over_limit});
+    check_fails(pool->alloc(16 * test::unit_bytes() + 1), {errc::over_limit});
+    check_fails(pool->alloc(16 * test::unit_bytes() + 1, pmalloc_flags::insist),
+                {errc::over_limit});
     check_fails(pool->alloc(8, pmalloc_flags::must_not_map), {errc::out_of_memory});
     check_fails(pool->preload(0), {errc::zero_size});
     BOOST_TEST(pool->statistics().areas == 0u);
     BOOST_TEST(pool->preload(100).has_value());
     BOOST_TEST(pool->alloc(8, pmalloc_flags::must_not_map).has_value());
-    check_fails(pool->alloc(1 << 13, pmalloc_flags::must_not_map), {errc::out_of_memory});
+    check_fails(pool->alloc(2 * test::unit_bytes(), pmalloc_flags::must_not_map),
+                {errc::out_of_memory});
     BOOST_TEST(pool->statistics().areas == 1u);
 }
 
@@ -102,13 +104,14 @@ BOOST_AUTO_TEST_CASE(names_are_unique_and_found) {
 BOOST_AUTO_TEST_CASE(ranges_are_owned_or_straddle) {
     const auto pool = made();
     const address block = number(pool->alloc(100).value());
-    const address base = block - block % 4096;
-    BOOST_TEST(pool->owns(range{base, 4096}) == ownership::yes);
+    const address base = block - block % test::unit_bytes();
+    BOOST_TEST(pool->owns(range{base, test::unit_bytes()}) == ownership::yes);
     BOOST_TEST(pool->owns(range{block, 100}) == ownership::yes);
-    BOOST_TEST(pool->owns(range{base + 4000, 97}) == ownership::straddles);
+    BOOST_TEST(pool->owns(range{base + test::unit_bytes() - 96, 97}) == ownership::straddles);
     BOOST_TEST(pool->owns(range{base - 10, 11}) == ownership::straddles);
     BOOST_TEST(pool->owns(range{base - 10, 10}) == ownership::no);
-    BOOST_TEST(any_pmalloc::owned_by_any({base + 4000, 97}) == ownership::straddles);
+    BOOST_TEST(any_pmalloc::owned_by_any({base + test::unit_bytes() - 96, 97}) ==
+               ownership::straddles);
     BOOST_TEST(any_pmalloc::owned_by_any({number(&pool), 8}) == ownership::no);
 }
 

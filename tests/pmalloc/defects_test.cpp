@@ -25,7 +25,7 @@ BOOST_AUTO_TEST_CASE(defect_1_read_only_ends_every_way_of_writing_and_every_mode
          {pmalloc_mode::wr, pmalloc_mode::auto_wr, pmalloc_mode::start_wr}) {
         const auto pool = made({.mode = mode});
         const std::uint64_t* const first = pool->make<std::uint64_t>(1U).value();
-        const void* const in_second_area = pool->alloc(5000).value();
+        const void* const in_second_area = pool->alloc(test::unit_bytes() + 1000).value();
         BOOST_TEST(pool->protect().has_value());
         BOOST_TEST(pool->assign(first, 2).has_value());
         BOOST_TEST(pool->make_read_only().has_value());
@@ -120,17 +120,18 @@ BOOST_AUTO_TEST_CASE(defect_7_memory_that_is_there_is_somebodys_until_it_is_gone
 
 BOOST_AUTO_TEST_CASE(defect_8_the_whole_target_range_is_checked) {
     const auto pool = made({.mode = pmalloc_mode::wr});
-    const auto* const block = static_cast<const char*>(pool->alloc(4096).value());
-    const auto* const last = block + 4095;
+    const std::uint64_t bytes = test::unit_bytes();
+    const auto* const block = static_cast<const char*>(pool->alloc(bytes).value());
+    const auto* const last = block + bytes - 1;
     BOOST_TEST(pool->protect().has_value());
     BOOST_TEST(pool->fill(last, std::byte{1}, 1).has_value());
     check_fails(pool->fill(last, std::byte{1}, 2), {errc::past_the_end});
-    check_fails(pool->fill(block, std::byte{1}, 4097), {errc::past_the_end});
+    check_fails(pool->fill(block, std::byte{1}, bytes + 1), {errc::past_the_end});
     check_fails(pool->fill(block, std::byte{1}, ~std::size_t{0}), {errc::past_the_end});
     const std::uint64_t word = 1;
     check_fails(pool->copy(last, std::as_bytes(std::span(&word, 1))), {errc::past_the_end});
     check_fails(pool->open_window({number(block) - 1, 2}).map([](auto&&) {}), {errc::not_ours});
-    BOOST_TEST((*last == 1 && block[4094] == 0));
+    BOOST_TEST((*last == 1 && last[-1] == 0));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

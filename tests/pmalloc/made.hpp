@@ -7,6 +7,7 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <cstdint>
 #include <iterator>
 #include <string_view>
 #include <utility>
@@ -49,6 +50,11 @@ inline pmalloc::handle made(pmalloc_options options = {}) {
 
 [[nodiscard]] inline address number(const void* at) {
     return address_of(at);
+}
+
+/// @brief The smallest area there is: what the system maps such memory in.
+[[nodiscard]] inline std::uint64_t unit_bytes() {
+    return native_views().page_bytes();
 }
 
 /// @brief Whether a byte can be written, asked of the kernel. It is a zero then.

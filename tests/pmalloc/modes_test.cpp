@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The five modes, the strengths, and how protected memory is written.
 #include <palloc/backings/fake.hpp>
-#include <palloc/backings/mmap.hpp>
 #include <palloc/pmalloc.hpp>
 
 #include <boost/test/data/monomorphic.hpp>
@@ -49,7 +48,7 @@ BOOST_AUTO_TEST_CASE(an_automatic_pool_closes_an_area_when_it_opens_the_next) {
     for (const pmalloc_mode mode : {pmalloc_mode::auto_ro, pmalloc_mode::auto_wr}) {
         const auto pool = made({.mode = mode});
         const int* const first = pool->make<int>(1).value();
-        const void* const large = pool->alloc(5000).value();
+        const void* const large = pool->alloc(test::unit_bytes() + 1000).value();
         BOOST_TEST((!test::writable(first) && test::writable(large)));
         BOOST_TEST(*first == 1);
         BOOST_TEST(pool->state() == pmalloc_state::growing);

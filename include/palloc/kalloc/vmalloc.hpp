@@ -270,6 +270,9 @@ class basic_vmalloc_heap {
     /// Where pages cannot move, what they hold does.
     [[nodiscard]] result<address> copied(pages_pool& all, address block, std::uint64_t old_bytes,
                                          const layout& wanted) noexcept {
+        // What is no block is not read.
+        if (const auto is_block = all.resize(block, old_bytes, old_bytes); !is_block)
+            return tl::unexpected(is_block.error());
         const auto fresh = all.allocate(wanted.bytes, place_of(wanted));
         if (!fresh)
             return fresh;
