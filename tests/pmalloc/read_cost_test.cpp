@@ -38,7 +38,8 @@ table sample(std::uint64_t entries) {
     std::uint64_t sum = 0;
     for (std::uint64_t i = 0; i != entries; ++i) {
         const auto found = from.find(i * 7919 % 65536);
-        sum += static_cast<unsigned char>(found->second[static_cast<std::size_t>(i % 40)]) + found->second.size();
+        sum += static_cast<unsigned char>(found->second[static_cast<std::size_t>(i % 40)]) +
+               found->second.size();
     }
     return sum;
 }

@@ -38,7 +38,8 @@ class page_map {
     }
 
     /// @brief Makes room for the codes of a range.
-    /// @par Errors `bad_argument` beyond what a process has; the provider's. What room there is stays.
+    /// @par Errors `bad_argument` beyond what a process has; the provider's. What room there is
+    /// stays.
     [[nodiscard]] result<void> cover(range where) noexcept {
         if (where.base >= address_limit || where.bytes > address_limit - where.base)
             return fail(errc::bad_argument);
