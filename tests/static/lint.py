@@ -40,6 +40,8 @@ def lints(clang_tidy, scratch):
                 unit, "--", "-std=c++20", f"-I{INCLUDE}"]
 
     for unit in sorted((ROOT / "src").rglob("*.cpp")):
+        if "windows" in unit.parts:  # whose headers are not here
+            continue
         yield f"clang-tidy {unit.relative_to(ROOT)}", command(unit, "^$")
     rooms = defaultdict(list)
     for path in sorted((INCLUDE / "palloc").rglob("*.hpp")):
