@@ -9,8 +9,8 @@
 ///
 /// When to choose it: on Windows, for read-only data that no call of the process writes any more,
 /// or code that is written through one view and runs in another. Costs: a handle a chunk until it
-/// is sealed; two system calls to map; 72 bytes a chunk. Works in units of 64 KiB, which is what
-/// views begin at: the smallest region has that size.
+/// is sealed; two system calls to map; 72 bytes a chunk, and 64 of the default metadata. Works in
+/// units of 64 KiB, which is what views begin at: the smallest region has that size.
 ///
 /// A view that was mapped for reading never becomes writable: VirtualProtect and WriteProcessMemory
 /// refuse. What is left to an attacker in the process is to end the view and map something else, or
@@ -28,6 +28,7 @@
 #include <palloc/core/permissions.hpp>
 #include <palloc/core/range.hpp>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -42,13 +43,15 @@ class section {
     /// @brief A section and its views.
     class region {
         friend class section;
-        region(range where, void* handle, bool may_execute) noexcept
-            : where_(where), handle_(handle), may_execute_(may_execute) {}
+        region(range where, void* handle, std::atomic<std::uint32_t>* parts,
+               bool may_execute) noexcept
+            : where_(where), handle_(handle), parts_(parts), may_execute_(may_execute) {}
         range where_;
-        range lost_{};            ///< units whose view could not be placed; empty: none
-        void* handle_;            ///< null: closed
-        address alias_ = 0;       ///< 0: none
-        std::uint32_t parts_ = 0; ///< that are open
+        range lost_{};      ///< units whose view could not be placed; empty: none
+        void* handle_;      ///< null: closed
+        address alias_ = 0; ///< 0: none
+        /// Parts that are open; elsewhere, since regions may lie where nothing can be written.
+        std::atomic<std::uint32_t>* parts_;
         permissions view_ = permissions::read_write; ///< of the main view, while it is one
         bool is_writer_ = true;                      ///< mapped for writing; while it is one view
         permissions lost_view_ = permissions::none;  ///< what the lost units allowed

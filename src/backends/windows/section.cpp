@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <palloc/backings/section.hpp>
 #include <palloc/core/layout.hpp>
+#include <palloc/metadata/mapped_metadata.hpp>
 
 #include <atomic>
+#include <new>
 #include <utility>
 
 #include "../page_parts.hpp"
@@ -12,6 +14,18 @@
 
 namespace palloc::inline v0 {
 namespace {
+
+using counter = std::atomic<std::uint32_t>;
+
+result<counter*> make_counter() noexcept {
+    return default_metadata().take(sizeof(counter)).map([](std::byte* storage) noexcept {
+        return ::new (storage) counter(0);
+    });
+}
+
+void drop_counter(counter* gone) noexcept {
+    default_metadata().give_back(reinterpret_cast<std::byte*>(gone), sizeof(counter));
+}
 
 /// @brief Views of a section, mapped for writing.
 class mapping final : public os::taker {
@@ -87,12 +101,15 @@ result<section::region> section::map(const map_request& wanted) noexcept {
     }
     if (!made)
         return tl::unexpected(made.error());
-    const auto base = first_view(*made, wanted, *bytes);
+    const auto counter = make_counter();
+    const auto base = counter ? first_view(*made, wanted, *bytes) : tl::unexpected(counter.error());
     if (!base) {
+        if (counter)
+            drop_counter(*counter);
         (void)os::close(*made);
         return tl::unexpected(base.error());
     }
-    return region({*base, *bytes}, *made, may_execute);
+    return region({*base, *bytes}, *made, *counter, may_execute);
 }
 
 result<void> section::unmap(region& it) noexcept {
@@ -105,6 +122,8 @@ result<void> section::unmap(region& it) noexcept {
         return gone;
     if (it.handle_ != nullptr)
         (void)os::close(std::exchange(it.handle_, nullptr)); // nothing can be lost
+    if (it.parts_ != nullptr)
+        drop_counter(std::exchange(it.parts_, nullptr));
     return {};
 }
 
@@ -169,8 +188,8 @@ result<void> section::seal(region& it) noexcept {
     const auto has_writer = changing(it).has_writer();
     if (!has_writer)
         return tl::unexpected(has_writer.error());
-    const std::uint32_t parts = std::atomic_ref(it.parts_).load(std::memory_order_acquire);
-    if (*has_writer || it.alias_ != 0 || parts != 0)
+    const bool has_parts = it.parts_ != nullptr && it.parts_->load(std::memory_order_acquire) != 0;
+    if (*has_writer || it.alias_ != 0 || has_parts)
         return fail(errc::os_failure, os::busy);
     (void)os::close(std::exchange(it.handle_, nullptr)); // gone even where that fails
     return {};
@@ -186,14 +205,14 @@ result<address> section::open_part(region& it, range part) noexcept {
                                    os::view_kind::writer, 0);
     if (!base)
         return base;
-    std::atomic_ref(it.parts_).fetch_add(1, std::memory_order_relaxed);
+    it.parts_->fetch_add(1, std::memory_order_relaxed);
     return *base + (part.base - units.base);
 }
 
 result<void> section::close_part(region& it, range opened) noexcept {
     auto gone = os::unmap_view(align_down<address>(opened.base, os::granularity()));
-    if (gone)
-        std::atomic_ref(it.parts_).fetch_sub(1, std::memory_order_release);
+    if (gone && it.parts_ != nullptr)
+        it.parts_->fetch_sub(1, std::memory_order_release);
     return gone;
 }
 
