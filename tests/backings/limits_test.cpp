@@ -172,6 +172,8 @@ BOOST_AUTO_TEST_CASE(huge_pages) {
 }
 
 BOOST_AUTO_TEST_CASE(mappings) {
+    if (test::is_sanitized)
+        test::skip("a sanitizer needs mappings itself");
     // Pages that are committed by turns cannot share a mapping.
     BOOST_TEST(test::in_child([] {
                    reserve backing;
