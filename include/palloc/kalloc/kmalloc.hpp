@@ -44,10 +44,10 @@ class kmalloc {
         return options.reserve_bytes == 0 ? result<void>() : it.fill_reserve();
     }
 
-    [[nodiscard]] static result<std::span<std::byte>> realloc(std::byte* old, const layout& wanted,
-                                                              const layout& old_layout,
-                                                              alloc_flags flags,
-                                                              numa_node node) noexcept {
+    // Inlined, see `realloc_through`: of what one call asks for, most is known where it stands.
+    [[nodiscard]] [[gnu::always_inline]] static result<std::span<std::byte>>
+    realloc(std::byte* old, const layout& wanted, const layout& old_layout, alloc_flags flags,
+            numa_node node) noexcept {
         if (own.there == nullptr && !own.asked) [[unlikely]]
             begin_thread(flags);
         return own.heap->realloc_through(own.there, old, wanted, old_layout, flags, node);

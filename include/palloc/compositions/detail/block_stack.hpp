@@ -37,8 +37,8 @@ class block_stack {
     /// @brief Puts a block; where the places are all taken, the older half is given back first.
     /// @par Errors  the pool's, where the block is the one that was put last
     template <block_allocator Pool>
-    result<void> put(address given, Pool& pool, layout block,
-                     std::size_t places = Places) noexcept {
+    [[gnu::always_inline]] result<void> put(address given, Pool& pool, layout block,
+                                            std::size_t places = Places) noexcept {
         if (size_ != 0 && blocks_[size_ - 1] == given) [[unlikely]]
             return refuse_twin(pool, block);
         if (size_ == places) [[unlikely]]

@@ -59,8 +59,10 @@ class rack {
     result<void> put(address given, std::uint64_t bytes, Pool& pool) noexcept {
         return put_class(Grid::index(bytes), given, pool);
     }
+    // Inlined, so that a result that nobody looks at is not made.
     template <block_allocator Pool>
-    result<void> put_class(std::size_t i, address given, Pool& pool) noexcept {
+    [[gnu::always_inline]] result<void> put_class(std::size_t i, address given,
+                                                  Pool& pool) noexcept {
         return stacks_[i].put(given, pool, block(i), places[i]);
     }
 
