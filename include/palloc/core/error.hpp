@@ -150,7 +150,7 @@ class result {
                  std::is_constructible_v<T, U>)
     // NOLINTNEXTLINE(*-explicit-*): a value is answered as it is
     constexpr explicit(!std::is_convertible_v<U, T>) result(U&& value)
-        : it_(std::in_place, std::forward<U>(value)) {}
+        : it_(std::in_place, static_cast<T>(std::forward<U>(value))) {}
     template <class U>
         requires(!is_void && !std::is_same_v<U, T> && std::is_constructible_v<T, U>)
     // NOLINTNEXTLINE(*-explicit-*): as its value is

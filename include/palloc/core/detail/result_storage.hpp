@@ -36,7 +36,7 @@ struct result_storage {
         requires std::is_trivially_copy_constructible_v<T>
     = default;
     constexpr result_storage(const result_storage& other)
-        requires(!std::is_trivially_copy_constructible_v<T>)
+        requires(!std::is_trivially_copy_constructible_v<T> && std::is_copy_constructible_v<T>)
         : wrong(other.wrong) {
         if (wrong == 0)
             std::construct_at(std::addressof(value), other.value);
