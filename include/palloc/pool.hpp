@@ -92,8 +92,8 @@ class pool : public detail::pool_requests<Granule, Backing, Bitmap, Protection, 
         const std::size_t count = granule_.count(wanted.bytes);
         chunk* const newest = this->newest_open();
         error why{errc::out_of_memory};
-        if (auto&& got = allocate_from(newest, wanted, count, algorithm, why)) [[likely]]
-            return *got;
+        if (address got = 0; allocate_from(newest, wanted, count, algorithm, why, got)) [[likely]]
+            return got;
         return allocate_elsewhere(newest, wanted, count, algorithm, why);
     }
 
@@ -107,9 +107,9 @@ class pool : public detail::pool_requests<Granule, Backing, Bitmap, Protection, 
         for (; is_valid(wanted) && done != blocks.size(); ++done) {
             chunk* const newest = this->newest_open();
             error why{errc::out_of_memory};
-            if (auto&& got = allocate_from(newest, wanted, count, algorithm_, why)) [[likely]]
-                blocks[done] = *got;
-            else if (auto&& other = allocate_elsewhere(newest, wanted, count, algorithm_, why))
+            if (allocate_from(newest, wanted, count, algorithm_, why, blocks[done])) [[likely]]
+                continue;
+            if (auto&& other = allocate_elsewhere(newest, wanted, count, algorithm_, why))
                 blocks[done] = *other;
             else
                 break;
@@ -168,58 +168,64 @@ class pool : public detail::pool_requests<Granule, Backing, Bitmap, Protection, 
     using base::why_no_room;
 
     static constexpr int attempts_under_change = 64;
+    // Places travel as plain numbers: what puts an optional together in memory waits for it.
+    static constexpr std::size_t nowhere = ~std::size_t{0};
 
     template <class Other>
-    [[nodiscard]] [[gnu::always_inline]] std::optional<address>
-    allocate_from(chunk* c, const request& wanted, std::size_t count, Other& algorithm,
-                  error& why) noexcept {
-        if (c != nullptr) [[likely]]
-            if (auto&& position = take(*c, wanted, count, algorithm, why)) [[likely]]
-                return deliver(*c, *position, count, wanted);
-        return std::nullopt;
+    [[nodiscard]] [[gnu::always_inline]] bool allocate_from(chunk* c, const request& wanted,
+                                                            std::size_t count, Other& algorithm,
+                                                            error& why, address& got) noexcept {
+        if (c == nullptr) [[unlikely]]
+            return false;
+        const std::size_t position = take(*c, wanted, count, algorithm, why);
+        if (position == nowhere) [[unlikely]]
+            return false;
+        got = deliver(*c, position, count, wanted);
+        return true;
     }
 
     /// Claims a place in one chunk; sets `why` where it is not room that is lacking.
     template <class Other>
-    [[nodiscard]] [[gnu::always_inline]] std::optional<std::size_t>
-    take(chunk& c, const request& wanted, std::size_t count, Other& algorithm,
-         [[maybe_unused]] error& why) noexcept {
+    [[nodiscard]] [[gnu::always_inline]] std::size_t take(chunk& c, const request& wanted,
+                                                          std::size_t count, Other& algorithm,
+                                                          [[maybe_unused]] error& why) noexcept {
         placement q;
         if (!ask(c, wanted, count, q)) [[unlikely]]
-            return std::nullopt;
-        auto&& position = claim(c, q, algorithm, why);
+            return nowhere;
+        const std::size_t position = claim(c, q, algorithm, why);
         if constexpr (backing_can_commit<Backing>)
-            if (position) {
-                const auto there = backing_.commit(c.source, bytes_of(c, {*position, count}));
+            if (position != nowhere) {
+                const auto there = backing_.commit(c.source, bytes_of(c, {position, count}));
                 if (!there) {
                     why = there.error();
-                    c.map.release({*position, count});
-                    return std::nullopt;
+                    c.map.release({position, count});
+                    return nowhere;
                 }
             }
         return position;
     }
 
     template <class Other>
-    [[nodiscard]] [[gnu::always_inline]] std::optional<std::size_t>
+    [[nodiscard]] [[gnu::always_inline]] std::size_t
     claim(chunk& c, const placement& q, Other& algorithm, [[maybe_unused]] error& why) noexcept {
         if constexpr (algorithm_takes_lowest<Other> && bitmap_claims_lowest<Bitmap>) {
-            return c.map.claim_lowest(q);
+            const std::optional<std::size_t> found = c.map.claim_lowest(q);
+            return found ? *found : nowhere;
         } else {
             using asked = std::conditional_t<is_concurrent, const Other, Other>;
             for (int attempt = 0; attempt != attempts_under_change; ++attempt) {
                 const std::optional<std::size_t> found =
                     static_cast<asked&>(algorithm)(std::as_const(c.map), q);
                 if (!found)
-                    return std::nullopt;
+                    return nowhere;
                 if (q.legal(*found) && c.map.claim({*found, q.count}))
-                    return found;
+                    return *found;
                 if (!is_concurrent || !q.legal(*found)) { // nobody else can have taken it
                     why = report(errc::bad_placement, bytes_of(c, {*found, q.count})).value();
-                    return std::nullopt;
+                    return nowhere;
                 }
             }
-            return std::nullopt;
+            return nowhere;
         }
     }
 
@@ -231,13 +237,13 @@ class pool : public detail::pool_requests<Granule, Backing, Bitmap, Protection, 
         const auto settled_before = this->settled();
         if (newest != nullptr) {
             this->close_if_full(*newest);
-            if (const auto got = walk(newest->index, wanted, count, algorithm, why))
-                return *got;
+            if (address got = 0; walk(newest->index, wanted, count, algorithm, why, got))
+                return got;
         }
         if constexpr (is_concurrent)
             if (why.code == errc::out_of_memory && wanted.may_map && this->drained_chunks() != 0)
-                if (const auto got = allocate_reopening(wanted, count, algorithm, why))
-                    return *got;
+                if (address got = 0; allocate_reopening(wanted, count, algorithm, why, got))
+                    return got;
         if constexpr (backing_can_map<Backing>)
             if (why.code == errc::out_of_memory && wanted.may_map &&
                 options_.growth.step_bytes != 0)
@@ -245,8 +251,8 @@ class pool : public detail::pool_requests<Granule, Backing, Bitmap, Protection, 
         if constexpr (is_concurrent) { // "full" may only be said about a picture of one moment
             auto before = settled_before;
             for (int attempt = 0; attempt != attempts_under_change; ++attempt) {
-                if (const auto got = walk(table_.size(), wanted, count, algorithm, why))
-                    return *got;
+                if (address got = 0; walk(table_.size(), wanted, count, algorithm, why, got))
+                    return got;
                 const auto after = this->settled();
                 if (before && before == after)
                     break;
@@ -259,28 +265,26 @@ class pool : public detail::pool_requests<Granule, Backing, Bitmap, Protection, 
     /// The chunks older than number `below` that may have room, newest first, until something else
     /// than room is lacking.
     template <class Other>
-    [[nodiscard]] std::optional<address> walk(std::size_t below, const request& wanted,
-                                              std::size_t count, Other& algorithm,
-                                              error& why) noexcept {
+    [[nodiscard]] bool walk(std::size_t below, const request& wanted, std::size_t count,
+                            Other& algorithm, error& why, address& got) noexcept {
         for (chunk* c = table_.newest_open(below); c != nullptr && why.code == errc::out_of_memory;
              c = table_.newest_open(c->index)) {
-            if (const auto position = take(*c, wanted, count, algorithm, why))
-                return deliver(*c, *position, count, wanted);
+            if (allocate_from(c, wanted, count, algorithm, why, got))
+                return true;
             this->close_if_full(*c);
         }
-        return std::nullopt;
+        return false;
     }
 
     /// Rather than growing: chunks that were out of use.
     template <class Other>
-    [[nodiscard]] std::optional<address> allocate_reopening(const request& wanted,
-                                                            std::size_t count, Other& algorithm,
-                                                            error& why) noexcept {
+    [[nodiscard]] bool allocate_reopening(const request& wanted, std::size_t count,
+                                          Other& algorithm, error& why, address& got) noexcept {
         const auto lock = this->growth_lock();
         while (chunk* const again = this->reopen_drained(count))
-            if (const auto position = take(*again, wanted, count, algorithm, why))
-                return deliver(*again, *position, count, wanted);
-        return std::nullopt;
+            if (allocate_from(again, wanted, count, algorithm, why, got))
+                return true;
+        return false;
     }
 
     template <class Other>
@@ -289,18 +293,20 @@ class pool : public detail::pool_requests<Granule, Backing, Bitmap, Protection, 
         error why{errc::out_of_memory};
         const auto lock = this->growth_lock();
         if constexpr (is_concurrent) // somebody may have grown the pool meanwhile
-            if (const auto got = walk(table_.size(), wanted, count, algorithm, why))
-                return *got;
+            if (address got = 0; walk(table_.size(), wanted, count, algorithm, why, got))
+                return got;
         const std::uint64_t needed = granule_.offset(count);
         if (needed < wanted.bytes)
             return refuse(wanted, {errc::too_large});
-        std::optional<std::size_t> position;
+        std::size_t position = nowhere;
         const auto grown = map_chunk(
             needed, this->next_step(), wanted.alignment, wanted.within, wanted.wished,
             [&](chunk& fresh) noexcept { position = take(fresh, wanted, count, algorithm, why); });
         if (!grown)
             return refuse(wanted, grown.error());
-        return position ? deliver(**grown, *position, count, wanted) : refuse(wanted, why);
+        if (position == nowhere)
+            return refuse(wanted, why);
+        return deliver(**grown, position, count, wanted);
     }
 
     [[nodiscard]] address deliver(const chunk& c, std::size_t position, std::size_t count,

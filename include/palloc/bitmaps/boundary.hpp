@@ -78,10 +78,11 @@ class boundary {
     [[gnu::always_inline]] std::optional<std::size_t> claim_lowest(const placement& q) noexcept
         requires bitmap_claims_lowest<Inner>
     {
-        auto&& found = inner_.claim_lowest(q);
-        if (found) [[likely]]
-            mark({*found, q.count});
-        return found;
+        const std::optional<std::size_t> found = inner_.claim_lowest(q);
+        if (!found) [[unlikely]]
+            return std::nullopt;
+        mark({*found, q.count});
+        return *found; // put together anew: a copy would be waited for
     }
 
     /// @brief Gives a whole block back; anything else counts as free already, and nothing changes.

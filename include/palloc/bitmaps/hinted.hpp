@@ -77,8 +77,12 @@ class hinted {
     /// at the front
     [[gnu::always_inline]] std::optional<std::size_t> claim_lowest(const placement& q) noexcept {
         const std::size_t open = book_->open;
-        if (book_->used != open || q.mask != 0 || q.from > open)
-            return claim_searching(q);
+        if (book_->used != open || q.mask != 0 || q.from > open) {
+            const std::size_t found = claim_searching(q);
+            if (found == nowhere) [[unlikely]]
+                return std::nullopt;
+            return found;
+        }
         if (open > q.limit || q.count > q.limit - open) [[unlikely]]
             return std::nullopt;
         set({open, q.count});
@@ -130,21 +134,23 @@ class hinted {
             run, [this](std::size_t at, bits::word mask) { return (~words()[at] & mask) == 0; });
     }
 
-    [[gnu::noinline]] std::optional<std::size_t> claim_searching(const placement& q) noexcept {
+    // A plain number: an optional in two registers is put together in memory, and waited for.
+    static constexpr std::size_t nowhere = ~std::size_t{0};
+    [[gnu::noinline]] std::size_t claim_searching(const placement& q) noexcept {
         const std::size_t start = hint(q.count);
-        const auto found = find_fit(q);
+        const std::optional<std::size_t> found = find_fit(q);
         const bool all_searched = q.mask == 0 && q.from <= start;
         if (!found) {
             if (all_searched && q.limit == size_)
                 raise_hints(q.count, size_);
-            return found;
+            return nowhere;
         }
         set({*found, q.count});
         if (*found == book_->open)
             book_->open += q.count;
         else if (all_searched && *found != start)
             raise_hints(q.count, *found + q.count);
-        return found;
+        return *found;
     }
 
     void set(granule_run run) noexcept {
