@@ -19,6 +19,8 @@
 #include "support/in_child.hpp"
 #include "support/page_probe.hpp"
 #include "support/random.hpp"
+#include "support/sanitizers.hpp"
+#include "support/skip.hpp"
 
 namespace {
 
@@ -29,6 +31,8 @@ unsigned char* bytes_at(address at) {
 }
 
 BOOST_AUTO_TEST_CASE(addresses_cost_no_memory) {
+    if (test::is_sanitized)
+        test::skip("a sanitizer's memory is resident as well");
     reserve backing;
     const std::uint64_t resident = test::resident_pages();
     auto region = backing.map({.bytes = std::uint64_t{1} << 40}).value();
