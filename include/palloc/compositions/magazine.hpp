@@ -65,7 +65,7 @@ class magazine {
     /// @par Errors  the pool's, but see above when
     result<void> deallocate(address block, std::uint64_t bytes,
                             std::uint64_t alignment = 1) noexcept {
-        if (!is_kept(bytes, alignment)) [[unlikely]]
+        if (!is_kept(bytes, alignment) || !has_alignment(block, alignment)) [[unlikely]]
             return pool_.deallocate(block, bytes, alignment);
         return free_.put(block, pool_, block_);
     }

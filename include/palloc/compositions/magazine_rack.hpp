@@ -53,7 +53,7 @@ class magazine_rack {
     /// @par Errors  the pool's, but later
     result<void> deallocate(address block, std::uint64_t bytes,
                             std::uint64_t alignment = 1) noexcept {
-        if (!rack_.serves(bytes, alignment)) [[unlikely]]
+        if (!rack_.serves(bytes, alignment) || !has_alignment(block, alignment)) [[unlikely]]
             return pool_.deallocate(block, bytes, alignment);
         return rack_.put(block, bytes, pool_);
     }

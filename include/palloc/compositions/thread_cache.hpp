@@ -81,7 +81,7 @@ class thread_cache {
     /// @par Errors  the pool's, but later
     result<void> deallocate(address given, std::uint64_t bytes,
                             std::uint64_t alignment = 1) noexcept {
-        if (!rack::serves(bytes, alignment)) [[unlikely]]
+        if (!rack::serves(bytes, alignment) || !has_alignment(given, alignment)) [[unlikely]]
             return pool_.deallocate(given, bytes, alignment);
         const occupation mine(own_stripe());
         if (mine) [[likely]]
