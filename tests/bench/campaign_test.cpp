@@ -48,8 +48,11 @@ BOOST_AUTO_TEST_CASE(what_decides_is_repeated_though_it_takes_long) {
     BOOST_TEST(replays(plain) == 1u);
     for (const bench::composition* each : {&chosen, &preset, &baseline})
         BOOST_TEST(replays(*each) == 3u, each->name);
+    options.least_repetitions_of_others = 2;
+    BOOST_TEST(replays(plain) == 2u);
+    BOOST_TEST(replays(preset) == 3u);
     options.decisive_cell_time = 1h;
-    BOOST_TEST(replays(plain) == 1u);
+    BOOST_TEST(replays(plain) == 2u);
     BOOST_TEST(replays(preset) == 5u);
     options.end = std::chrono::steady_clock::now();
     BOOST_TEST(replays(preset) == 1u);
