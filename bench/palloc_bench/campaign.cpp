@@ -43,7 +43,7 @@ struct series {
             return true;
         if (!last.outcome.complete || clock::now() >= options.end)
             return false;
-        if (decisive && count < options.least_repetitions)
+        if (count < (decisive ? options.least_repetitions : options.least_repetitions_of_others))
             return true;
         return spent + spent / count <= (decisive ? options.decisive_cell_time : options.cell_time);
     }

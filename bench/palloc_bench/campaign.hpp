@@ -31,6 +31,7 @@ struct campaign_options {
     std::chrono::nanoseconds decisive_replay_limit = replay_limit;
     std::chrono::nanoseconds decisive_cell_time = cell_time;
     int least_repetitions = 1;
+    int least_repetitions_of_others = 1; ///< the same for all other cells
     /// Nothing is repeated, and nothing looked into, that would begin later.
     std::chrono::steady_clock::time_point end = std::chrono::steady_clock::time_point::max();
     std::uint64_t limit_bytes = 0; ///< not 0: all the memory that a composition gets

@@ -3,11 +3,15 @@
 /// @brief Replays golden traces over genalloc and compares every answer with the kernel's.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
+#include <numeric>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "golden_repairs.hpp"
 
 namespace palloc::bench {
 
@@ -21,8 +25,13 @@ struct golden_outcome {
     std::string bitmap = {};
     std::uint64_t operations = 0;
     std::uint64_t mismatches = 0;
-    std::uint64_t declared_repairs = 0; ///< differences that docs/genalloc.md declares
-    std::string first_mismatch = {};    ///< names the line; empty if there is none
+    std::array<std::uint64_t, declared_repairs.size()> repairs = {}; ///< of each kind
+    std::string first_mismatch = {}; ///< names the line; empty if there is none
+
+    /// @brief Differences that are declared.
+    [[nodiscard]] std::uint64_t declared() const noexcept {
+        return std::accumulate(repairs.begin(), repairs.end(), std::uint64_t{0});
+    }
 };
 
 /// @brief Replays one trace over every bitmap that genalloc may have.

@@ -29,7 +29,8 @@ constexpr double longest_replay_seconds = 2;
 constexpr double shortest_replay_seconds = 0.1;
 constexpr double full_replay_seconds = 20;
 constexpr int repetitions = 7;
-constexpr int least_repetitions = 3; // of presets and baselines, so that a median decides
+constexpr int least_repetitions = 3;           // of presets and baselines, so that a median decides
+constexpr int least_repetitions_of_others = 2; // so that each figure has a spread
 constexpr int full_repetitions = 15;
 
 struct replay_arguments {
@@ -87,6 +88,7 @@ campaign_options options_of(const replay_arguments& given, double seconds_used, 
     options.decisive_cell_time = nanoseconds(decisive_weight * part);
     options.decisive_replay_limit = nanoseconds(longest_replay_seconds);
     options.least_repetitions = least_repetitions;
+    options.least_repetitions_of_others = least_repetitions_of_others;
     options.end = std::chrono::steady_clock::now() +
                   nanoseconds(std::max(last_repetition_seconds - seconds_used, 0.0));
     options.replay_limit =

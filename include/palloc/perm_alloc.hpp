@@ -265,7 +265,12 @@ class basic_perm_alloc : public detail::perm_core<basic_perm_alloc<Backing, Obse
                 .map([](const allocation& block) { return block.address(); });
         }
         result<void> deallocate(address block, std::uint64_t bytes,
-                                std::uint64_t /*alignment*/ = 1) noexcept {
+                                std::uint64_t alignment = 1) noexcept {
+            if (!has_alignment(block, alignment)) [[unlikely]] {
+                const detail::fork_guard alone(owner_->lock_);
+                return alone ? owner_->pool_.deallocate(block, bytes, alignment) // says so
+                             : fail(errc::not_supported);
+            }
             return owner_->free(owner_->made({block, align_up(bytes, granule_bytes)}));
         }
         [[nodiscard]] bool owns(address place) noexcept {

@@ -243,7 +243,10 @@ class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, 
                                            std::uint64_t alignment = 1) noexcept {
         return this->request(bytes, alignment, pmalloc_flags::none);
     }
-    result<void> deallocate(address block, std::uint64_t bytes, std::uint64_t = 1) noexcept {
+    result<void> deallocate(address block, std::uint64_t bytes,
+                            std::uint64_t alignment = 1) noexcept {
+        if (!has_alignment(block, alignment)) [[unlikely]]
+            return this->misused(errc::bad_alignment, {block, bytes});
         return bytes == 0 ? fail(errc::zero_size) : this->give_back(block, bytes);
     }
 

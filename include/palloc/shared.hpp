@@ -93,7 +93,9 @@ class shared_pool {
     /// @par Errors  misuse: those of `pool::deallocate`; `double_free` also for blocks of others
     result<void> deallocate(address block, std::uint64_t bytes,
                             std::uint64_t alignment = 1) noexcept {
-        return pool_.deallocate(segment_->offset_of(block), bytes, alignment);
+        // An offset may have an alignment that no address here has; none has 0.
+        const bool possible = alignment <= shared_segment::base_alignment;
+        return pool_.deallocate(segment_->offset_of(block), bytes, possible ? alignment : 0);
     }
     result<void> deallocate_offset(std::uint64_t block, std::uint64_t bytes) noexcept {
         return pool_.deallocate(block, bytes);

@@ -5,6 +5,7 @@
 #include <palloc/metadata/mapped_metadata.hpp>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <bit>
 #include <cstdint>
@@ -106,8 +107,32 @@ mapped_metadata& default_metadata() noexcept {
     return shared.provider;
 }
 
+mapped_metadata& default_metadata(numa_node node) noexcept {
+    static constinit std::array<std::atomic<mapped_metadata*>, numa_node::limit> of_nodes{};
+    mapped_metadata& common = default_metadata();
+    if (!numa_node::make(node.number))
+        return common;
+    std::atomic<mapped_metadata*>& place = of_nodes[static_cast<std::size_t>(node.number)];
+    if (mapped_metadata* const there = place.load(std::memory_order_acquire); there != nullptr)
+        return *there;
+    const auto storage = common.take(sizeof(mapped_metadata));
+    if (!storage)
+        return common;
+    auto* const fresh = ::new (*storage) mapped_metadata(node);
+    mapped_metadata* there = nullptr;
+    if (place.compare_exchange_strong(there, fresh, std::memory_order_acq_rel))
+        return *fresh;
+    fresh->~mapped_metadata();
+    common.give_back(*storage, sizeof(mapped_metadata));
+    return *there;
+}
+
 metadata_ref standard_metadata() noexcept {
     return default_metadata();
+}
+
+metadata_ref standard_metadata(numa_node node) noexcept {
+    return default_metadata(node);
 }
 
 } // namespace palloc::inline v0

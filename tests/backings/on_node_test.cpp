@@ -9,6 +9,8 @@
 #include <palloc/backings/on_node.hpp>
 #include <palloc/backings/reserve.hpp>
 #include <palloc/bitmaps/indexed.hpp>
+#include <palloc/genalloc.hpp>
+#include <palloc/genalloc/managed.hpp>
 #include <palloc/granularities/static_granule.hpp>
 #include <palloc/metadata/mapped_metadata.hpp>
 #include <palloc/pool.hpp>
@@ -213,6 +215,67 @@ BOOST_AUTO_TEST_CASE(metadata_comes_from_its_node_too) {
     std::byte* const unbound = books.take(1 << 20).value();
     BOOST_TEST(books.unbound_mappings() == 1u);
     books.give_back(unbound, 1 << 20);
+}
+
+// Which memory a page gets is the policy's affair: on a machine with one node all comes from there.
+int policy_at(const void* place) {
+    return os::policy({}, address_of(place), MPOL_F_ADDR).value();
+}
+
+template <class Genalloc>
+void check_books(const Genalloc& pool, int policy) {
+    std::size_t chunks = 0;
+    pool.for_each_chunk([&](const auto& chunk) {
+        ++chunks;
+        BOOST_TEST(policy_at(&chunk) == policy);
+        BOOST_TEST(policy_at(chunk.storage) == policy);
+    });
+    BOOST_TEST(chunks == 2u);
+}
+
+void lend_two_chunks(genalloc& pool) {
+    BOOST_TEST(pool.add(0x10000, 4096).has_value());
+    BOOST_TEST(pool.add(0x10000000, 64 << 20).has_value()); // a bitmap that is a mapping of its own
+}
+
+BOOST_AUTO_TEST_CASE(the_books_of_a_genalloc_come_from_its_node) {
+    const numa_node node = nodes().back();
+    genalloc pool({.order = 5, .node = node});
+    lend_two_chunks(pool);
+    check_books(pool, MPOL_PREFERRED);
+    const auto block = pool.alloc(100).value();
+    pool.for_each_chunk([&](const auto& chunk) {
+        BOOST_TEST((detail::node_of(address_of(&chunk)).value() == node));
+    });
+    BOOST_TEST(pool.free(block, 100).has_value());
+    BOOST_TEST(default_metadata(node).unbound_mappings() == 0u);
+
+    auto managed = managed_genalloc::create(&pool, "listed", {.node = node}).value();
+    BOOST_TEST(policy_at(&*managed) == MPOL_PREFERRED); // as the kernel's pool itself
+}
+
+BOOST_AUTO_TEST_CASE(the_books_of_a_genalloc_without_a_node_are_bound_to_none) {
+    (void)nodes();
+    genalloc pool({.order = 5});
+    lend_two_chunks(pool);
+    check_books(pool, MPOL_DEFAULT);
+}
+
+BOOST_AUTO_TEST_CASE(metadata_of_a_genalloc_s_own_stays_whatever_the_node) {
+    const numa_node node = nodes().back();
+    mapped_metadata own;
+    genalloc pool({.order = 5, .node = node, .metadata = metadata_ref(own)});
+    lend_two_chunks(pool);
+    check_books(pool, MPOL_DEFAULT);
+}
+
+BOOST_AUTO_TEST_CASE(every_node_has_one_standard_provider) {
+    BOOST_TEST(&default_metadata(any_node) == &default_metadata());
+    BOOST_TEST(&default_metadata(numa_node{numa_node::limit}) == &default_metadata());
+    mapped_metadata& of_last = default_metadata(numa_node{numa_node::limit - 1});
+    BOOST_TEST(&of_last != &default_metadata());
+    BOOST_TEST(&of_last == &default_metadata(numa_node{numa_node::limit - 1}));
+    BOOST_TEST(&of_last != &default_metadata(numa_node{0}));
 }
 
 } // namespace

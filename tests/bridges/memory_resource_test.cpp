@@ -4,8 +4,15 @@
 #include <palloc/bitmaps/boundary.hpp>
 #include <palloc/bitmaps/indexed.hpp>
 #include <palloc/bridges/memory_resource.hpp>
+#include <palloc/compositions/fallback.hpp>
 #include <palloc/compositions/locked.hpp>
+#include <palloc/compositions/magazine.hpp>
+#include <palloc/compositions/magazine_rack.hpp>
 #include <palloc/compositions/native_memory.hpp>
+#include <palloc/compositions/presets.hpp>
+#include <palloc/compositions/segregator.hpp>
+#include <palloc/compositions/size_classes.hpp>
+#include <palloc/compositions/thread_cache.hpp>
 #include <palloc/granularities/static_granule.hpp>
 #include <palloc/pool.hpp>
 #include <palloc/protections/unprotected.hpp>
@@ -98,7 +105,8 @@ BOOST_AUTO_TEST_CASE(nothing_has_an_address_too) {
 BOOST_AUTO_TEST_CASE(lack_of_room_is_bad_alloc) {
     scene it;
     BOOST_CHECK_THROW((void)it.resource.allocate(1 << 21), std::bad_alloc);
-    BOOST_CHECK_THROW((void)it.resource.allocate(~std::size_t{0}), std::bad_alloc);
+    const volatile std::size_t most = ~std::size_t{0}; // the compiler would refuse a constant
+    BOOST_CHECK_THROW((void)it.resource.allocate(most), std::bad_alloc);
 }
 
 BOOST_AUTO_TEST_CASE(a_wrong_size_is_the_pool_s_misuse) {
@@ -109,6 +117,52 @@ BOOST_AUTO_TEST_CASE(a_wrong_size_is_the_pool_s_misuse) {
     BOOST_TEST((it.mistakes.seen.at(0).what == errc::wrong_size));
     it.resource.deallocate(block, 100);
     BOOST_TEST(it.pool.used_bytes() == 0u);
+}
+
+// Through a bridge, and through compositions that do not ask the pool at each call.
+template <class Pool>
+void refuses_a_wrong_alignment(Pool& pool, const test::misuse_log& mistakes) {
+    pool_resource resource(pool);
+    const std::size_t before = mistakes.seen.size();
+    void* const all = resource.allocate(256, 16);
+    auto* const aligned = static_cast<std::byte*>(all);
+    std::size_t wrong = 32; // the least power of two that the address is no multiple of
+    while (reinterpret_cast<std::uintptr_t>(all) % wrong == 0)
+        wrong *= 2;
+    for (const std::size_t alignment : {std::size_t{0}, std::size_t{3}, wrong})
+        resource.deallocate(all, 256, alignment);
+    BOOST_TEST_REQUIRE(mistakes.seen.size() == before + 3);
+    for (std::size_t i = before; i != before + 3; ++i) {
+        BOOST_TEST((mistakes.seen[i].what == errc::bad_alignment));
+        BOOST_TEST((mistakes.seen[i].where.base == reinterpret_cast<std::uintptr_t>(all)));
+    }
+    resource.deallocate(aligned + 1, 256, 8); // not even kept for later
+    BOOST_TEST(mistakes.seen.size() == before + 4);
+    resource.deallocate(all, 256, 16);
+    BOOST_TEST(mistakes.seen.size() == before + 4);
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_alignment_is_the_pool_s_misuse) {
+    scene it;
+    refuses_a_wrong_alignment(it.pool, it.mistakes);
+    BOOST_TEST(it.pool.used_bytes() == 0u);
+}
+
+BOOST_AUTO_TEST_CASE(compositions_pass_a_wrong_alignment_on) {
+    test::misuse_log mistakes;
+    const pool_options options{.growth = growth_policy::refill(1 << 16),
+                               .on_misuse = mistakes.policy()};
+    const auto check = [&](auto&& pool) { refuses_a_wrong_alignment(pool, mistakes); };
+    check(locked<heap>(options));
+    check(magazine<heap>(layout{256, 64}, options));
+    check(magazine_rack<heap>(options));
+    check(thread_cache<locked<heap>>(options));
+    const auto make = [&] { return heap(options); };
+    check(fallback<heap, heap>(make, make));
+    check(segregator<~0UL, heap, heap>(make, make)); // whatever the alignment, the same part
+    check(size_classes<heap>(options));
+    check(general_purpose(options));
+    check(general_purpose_shared(options));
 }
 
 BOOST_AUTO_TEST_CASE(equality_is_that_of_the_pools) {

@@ -3,6 +3,7 @@
 #include <palloc/algorithms/best_fit.hpp>
 #include <palloc/algorithms/first_fit_align.hpp>
 #include <palloc/algorithms/first_fit_order_align.hpp>
+#include <palloc/algorithms/fixed.hpp>
 #include <palloc/bitmaps/flat.hpp>
 #include <palloc/genalloc.hpp>
 
@@ -136,6 +137,26 @@ std::uint64_t granules_of(const std::vector<block>& live) {
     return sum;
 }
 
+constexpr std::size_t algorithms = 5;
+
+/// A block by the kernel's algorithm of that number.
+template <class Pool>
+result<address> allocate_by(std::size_t algorithm, Pool& pool, std::uint64_t bytes,
+                            std::uint64_t offset) {
+    switch (algorithm) {
+    case 0:
+        return pool.alloc(bytes);
+    case 1:
+        return pool.alloc(bytes, best_fit{});
+    case 2:
+        return pool.alloc(bytes, first_fit_align(8 * granule));
+    case 3:
+        return pool.alloc(bytes, first_fit_order_align{});
+    default:
+        return pool.alloc(bytes, fixed(offset));
+    }
+}
+
 /// At rest the pool places as one over `flat` does that holds the same blocks.
 void places_as_flat(scene& s, std::vector<block> live) {
     basic_genalloc<flat> expected({.order = order, .on_misuse = {count_misuse}});
@@ -148,14 +169,17 @@ void places_as_flat(scene& s, std::vector<block> live) {
             each.where);
     }
     test::random_source random(99);
+    std::array<int, algorithms> served_by{};
     for (int i = 0; i != 3000; ++i) {
         const std::uint64_t bytes = 1 + random.below(40 * granule);
-        const bool best = random.chance(50);
-        const auto got = best ? s.pool.alloc(bytes, best_fit{}) : s.pool.alloc(bytes);
-        const auto wanted = best ? expected.alloc(bytes, best_fit{}) : expected.alloc(bytes);
+        const std::size_t algorithm = random.below(algorithms);
+        const std::uint64_t offset = random.below(chunk_granules) * granule;
+        const auto got = allocate_by(algorithm, s.pool, bytes, offset);
+        const auto wanted = allocate_by(algorithm, expected, bytes, offset);
         BOOST_TEST_REQUIRE(got.has_value() == wanted.has_value());
         if (got) {
             BOOST_TEST_REQUIRE(*got == *wanted);
+            ++served_by[algorithm];
             live.push_back({*got, bytes});
         }
         if (random.chance(60) && !live.empty()) {
@@ -168,6 +192,8 @@ void places_as_flat(scene& s, std::vector<block> live) {
     for (const block& each : live)
         BOOST_TEST_REQUIRE(s.pool.free(each.where, each.bytes).has_value());
     BOOST_TEST(s.pool.avail() == s.pool.size());
+    for (const int served : served_by)
+        BOOST_TEST(served > 0);
 }
 
 BOOST_AUTO_TEST_SUITE(one_pool_for_many)

@@ -205,13 +205,18 @@ BOOST_AUTO_TEST_CASE(empty_arenas_are_kept_or_go) {
 }
 
 BOOST_AUTO_TEST_CASE(data_is_a_memory_resource) {
-    perm_alloc code;
+    misuse_log log;
+    perm_alloc code({.on_misuse = log.policy()});
     auto blocks = code.data();
     pool_resource resource(blocks);
     std::pmr::vector<std::pmr::string> words(&resource);
     for (int i = 0; i != 1000; ++i)
         words.emplace_back("a string that is too long to live inside its object");
     BOOST_TEST(code.find(address_of(words.data())).is_writable());
+    const address block = blocks.allocate(100).value();
+    for (const std::uint64_t alignment : {0UL, 3UL, 1UL << 63})
+        BOOST_TEST((blocks.deallocate(block, 100, alignment).error().code == errc::bad_alignment));
+    BOOST_TEST(blocks.deallocate(block, 100).has_value());
     const auto of_code = code_of(code, 1);
     BOOST_TEST(code.free(of_code).has_value());
 }

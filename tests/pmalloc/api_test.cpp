@@ -143,7 +143,9 @@ BOOST_AUTO_TEST_CASE(bad_frees_are_named_in_both_phases) {
             check_fails(pool->free(block + 1), {errc::not_a_block});
             check_fails(pool->free(block, 72), {errc::wrong_size});
             check_fails(pool->free(block + 64), {errc::double_free});
-            BOOST_TEST(pool->misuse_count() == before + 5);
+            check_fails(pool->deallocate(number(block), 64, 3), {errc::bad_alignment});
+            check_fails(pool->deallocate(number(block), 64, 1UL << 62), {errc::bad_alignment});
+            BOOST_TEST(pool->misuse_count() == before + 7);
             check_fails(pool->free(block, 0), {errc::zero_size});
         }
         BOOST_TEST(pool->protect().has_value());

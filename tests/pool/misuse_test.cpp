@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <tuple>
 
 #include "models/bitmaps.hpp"
@@ -89,6 +90,24 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(misaligned, Bitmap, test::bitmap_models) {
     const address block = f.block(2);
     f.refuses(errc::not_a_block, [&] { return f.victim.deallocate(block + 1, granule); });
     f.refuses(errc::not_a_block, [&] { return f.victim.deallocate(block + granule - 1, granule); });
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(alignment_that_the_block_does_not_have, Bitmap, test::bitmap_models) {
+    fixture<Bitmap> f;
+    const address first = f.block(1);
+    const address block = f.block(2); // the base is a page: a multiple of 64, and of no more
+    for (const std::uint64_t alignment : {0UL, 3UL, 48UL, ~0UL, 2 * granule, 1UL << 40, 1UL << 63})
+        f.refuses(errc::bad_alignment,
+                  [&] { return f.victim.deallocate(block, 2 * granule, alignment); });
+    f.refuses(errc::not_a_block, [&] { return f.victim.deallocate(block + 1, granule, 8); });
+    f.refuses(errc::zero_size, [&] { return f.victim.deallocate(block, 0, 2 * granule); });
+    const std::uint64_t count = f.victim.misuse_count();
+    f.victim.deallocate_many(std::span(&block, 1), 2 * granule, 2 * granule);
+    BOOST_TEST(f.victim.misuse_count() == count + 1);
+    BOOST_TEST(f.victim.used_bytes() == 3 * granule);
+    BOOST_TEST(f.victim.deallocate(block, 2 * granule, granule).has_value());
+    BOOST_TEST(f.victim.deallocate(first, granule, 1).has_value());
+    BOOST_TEST(f.victim.used_bytes() == 0u);
 }
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(double_free, Bitmap, test::bitmap_models) {

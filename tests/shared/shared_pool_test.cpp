@@ -90,6 +90,8 @@ BOOST_AUTO_TEST_CASE(bad_arguments_are_refused) {
     BOOST_TEST((it.mine.allocate(0).error().code == errc::zero_size));
     BOOST_TEST((it.mine.allocate(8, 3).error().code == errc::bad_alignment));
     BOOST_TEST((it.mine.allocate(8, 1 << 17).error().code == errc::bad_alignment));
+    for (const std::uint64_t alignment : {0UL, 3UL, 1UL << 17, 1UL << 63})
+        BOOST_TEST((it.mine.deallocate(block, 64, alignment).error().code == errc::bad_alignment));
     BOOST_TEST((it.mine.keep(block, 0).error().code == errc::zero_size));
     BOOST_TEST((it.mine.keep(block + 1, 64).error().code == errc::not_a_block));
     BOOST_TEST((it.mine.keep(block, 1 << 17).error().code == errc::past_the_end));

@@ -7,6 +7,7 @@
 /// `std::mutex` where nobody else wants it, ten times that where somebody does.
 #pragma once
 
+#include <palloc/compositions/detail/free_room.hpp>
 #include <palloc/compositions/detail/many.hpp>
 #include <palloc/compositions/detail/sizes.hpp>
 #include <palloc/concepts/pool.hpp>
@@ -97,6 +98,26 @@ class locked {
         return pool_.owns(place);
     }
 
+    /// @brief Bytes that are free, the longest run of them, and 1 - that / all: of one moment each.
+    [[nodiscard]] std::uint64_t free_bytes() const noexcept
+        requires detail::tells_free_room<Pool>
+    {
+        const std::lock_guard alone(mutex_);
+        return pool_.free_bytes();
+    }
+    [[nodiscard]] std::uint64_t largest_free_run_bytes() const noexcept
+        requires detail::tells_free_room<Pool>
+    {
+        const std::lock_guard alone(mutex_);
+        return pool_.largest_free_run_bytes();
+    }
+    [[nodiscard]] double fragmentation() const noexcept
+        requires detail::tells_free_room<Pool>
+    {
+        const std::lock_guard alone(mutex_);
+        return detail::fragmentation_of(pool_.largest_free_run_bytes(), pool_.free_bytes());
+    }
+
     /// @brief What `f(pool)` answers, under the lock: for all other calls, and for several in one.
     template <std::invocable<Pool&> F>
     decltype(auto) with(F&& f) {
@@ -105,7 +126,7 @@ class locked {
     }
 
   private:
-    Mutex mutex_;
+    mutable Mutex mutex_;
     Pool pool_;
 };
 

@@ -23,6 +23,7 @@
 #pragma once
 
 #include <palloc/compositions/detail/block_stack.hpp>
+#include <palloc/compositions/detail/free_room.hpp>
 #include <palloc/compositions/detail/sizes.hpp>
 #include <palloc/concepts/pool.hpp>
 #include <palloc/core/error.hpp>
@@ -65,7 +66,7 @@ class magazine {
     /// @par Errors  the pool's, but see above when
     result<void> deallocate(address block, std::uint64_t bytes,
                             std::uint64_t alignment = 1) noexcept {
-        if (!is_kept(bytes, alignment)) [[unlikely]]
+        if (!is_kept(bytes, alignment) || !has_alignment(block, alignment)) [[unlikely]]
             return pool_.deallocate(block, bytes, alignment);
         return free_.put(block, pool_, block_);
     }
@@ -120,6 +121,23 @@ class magazine {
     /// @brief Blocks on the stack.
     [[nodiscard]] std::size_t kept() const noexcept { return free_.size(); }
     [[nodiscard]] layout block() const noexcept { return block_; }
+    /// @brief Bytes of the pool that are free, and of the blocks on the stack.
+    [[nodiscard]] std::uint64_t free_bytes() const noexcept
+        requires detail::tells_free_room<Pool>
+    {
+        return pool_.free_bytes() + free_.size() * block_.bytes;
+    }
+    /// @brief The pool's, and 1 - that / all free bytes.
+    [[nodiscard]] std::uint64_t largest_free_run_bytes() const noexcept
+        requires detail::tells_free_room<Pool>
+    {
+        return pool_.largest_free_run_bytes();
+    }
+    [[nodiscard]] double fragmentation() const noexcept
+        requires detail::tells_free_room<Pool>
+    {
+        return detail::fragmentation_of(largest_free_run_bytes(), free_bytes());
+    }
     [[nodiscard]] Pool& pool() noexcept { return pool_; }
     [[nodiscard]] const Pool& pool() const noexcept { return pool_; }
 

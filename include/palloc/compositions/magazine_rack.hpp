@@ -11,6 +11,7 @@
 /// pool. A block that is freed with a size of another class is refused then if the pool can tell.
 #pragma once
 
+#include <palloc/compositions/detail/free_room.hpp>
 #include <palloc/compositions/detail/rack.hpp>
 #include <palloc/compositions/detail/sizes.hpp>
 #include <palloc/compositions/size_class_grid.hpp>
@@ -53,7 +54,7 @@ class magazine_rack {
     /// @par Errors  the pool's, but later
     result<void> deallocate(address block, std::uint64_t bytes,
                             std::uint64_t alignment = 1) noexcept {
-        if (!rack_.serves(bytes, alignment)) [[unlikely]]
+        if (!rack_.serves(bytes, alignment) || !has_alignment(block, alignment)) [[unlikely]]
             return pool_.deallocate(block, bytes, alignment);
         return rack_.put(block, bytes, pool_);
     }
@@ -110,6 +111,23 @@ class magazine_rack {
 
     /// @brief Bytes of the blocks in the magazines; for the pool they are in use.
     [[nodiscard]] std::uint64_t kept_bytes() const noexcept { return rack_.kept_bytes(); }
+    /// @brief Bytes of the pool that are free, and of the blocks in the magazines.
+    [[nodiscard]] std::uint64_t free_bytes() const noexcept
+        requires detail::tells_free_room<Pool>
+    {
+        return pool_.free_bytes() + kept_bytes();
+    }
+    /// @brief The pool's, and 1 - that / all free bytes.
+    [[nodiscard]] std::uint64_t largest_free_run_bytes() const noexcept
+        requires detail::tells_free_room<Pool>
+    {
+        return pool_.largest_free_run_bytes();
+    }
+    [[nodiscard]] double fragmentation() const noexcept
+        requires detail::tells_free_room<Pool>
+    {
+        return detail::fragmentation_of(largest_free_run_bytes(), free_bytes());
+    }
     [[nodiscard]] Pool& pool() noexcept { return pool_; }
     [[nodiscard]] const Pool& pool() const noexcept { return pool_; }
 

@@ -21,6 +21,7 @@
 #include <palloc/algorithms/first_fit.hpp>
 #include <palloc/backings/carved.hpp>
 #include <palloc/bitmaps/flat.hpp>
+#include <palloc/compositions/detail/free_room.hpp>
 #include <palloc/compositions/detail/many.hpp>
 #include <palloc/compositions/detail/sizes.hpp>
 #include <palloc/compositions/size_class_grid.hpp>
@@ -191,12 +192,12 @@ class size_classes {
     [[nodiscard]] std::uint64_t slab_bytes() const noexcept {
         return sum(&class_pool::mapped_bytes);
     }
-    /// @brief 1 - the parent's largest free run / all free bytes, those in slabs included.
+    /// @brief The parent's, and 1 - that / all free bytes, those in slabs included.
+    [[nodiscard]] std::uint64_t largest_free_run_bytes() const noexcept {
+        return parent_.largest_free_run_bytes();
+    }
     [[nodiscard]] double fragmentation() const noexcept {
-        const std::uint64_t free = free_bytes();
-        return free == 0 ? 0.0
-                         : 1.0 - static_cast<double>(parent_.largest_free_run_bytes()) /
-                                     static_cast<double>(free);
+        return detail::fragmentation_of(largest_free_run_bytes(), free_bytes());
     }
 
     [[nodiscard]] const class_pool& pool_of_class(std::size_t i) const noexcept {

@@ -14,6 +14,7 @@
 /// Source: J. Bonwick, J. Adams, "Magazines and Vmem", USENIX 2001.
 #pragma once
 
+#include <palloc/compositions/detail/free_room.hpp>
 #include <palloc/compositions/detail/rack.hpp>
 #include <palloc/compositions/detail/sizes.hpp>
 #include <palloc/compositions/size_class_grid.hpp>
@@ -81,7 +82,7 @@ class thread_cache {
     /// @par Errors  the pool's, but later
     result<void> deallocate(address given, std::uint64_t bytes,
                             std::uint64_t alignment = 1) noexcept {
-        if (!rack::serves(bytes, alignment)) [[unlikely]]
+        if (!rack::serves(bytes, alignment) || !has_alignment(given, alignment)) [[unlikely]]
             return pool_.deallocate(given, bytes, alignment);
         const occupation mine(own_stripe());
         if (mine) [[likely]]
@@ -147,6 +148,32 @@ class thread_cache {
     }
 
     [[nodiscard]] bool owns(address place) noexcept { return pool_.owns(place); }
+    /// @brief Bytes of the blocks in the magazines, but for those of stripes that other threads
+    /// occupy at this moment; for the pool they are in use.
+    [[nodiscard]] std::uint64_t kept_bytes() const noexcept {
+        std::uint64_t sum = 0;
+        for (const auto& each : stripes_)
+            if (const occupation there(each.load(std::memory_order_acquire)); there)
+                sum += there->kept_bytes();
+        return sum;
+    }
+    /// @brief Bytes of the pool that are free, and of the blocks in the magazines.
+    [[nodiscard]] std::uint64_t free_bytes() const noexcept
+        requires detail::tells_free_room<Pool>
+    {
+        return pool_.free_bytes() + kept_bytes();
+    }
+    /// @brief The pool's, and 1 - that / all free bytes.
+    [[nodiscard]] std::uint64_t largest_free_run_bytes() const noexcept
+        requires detail::tells_free_room<Pool>
+    {
+        return pool_.largest_free_run_bytes();
+    }
+    [[nodiscard]] double fragmentation() const noexcept
+        requires detail::tells_free_room<Pool>
+    {
+        return detail::fragmentation_of(largest_free_run_bytes(), free_bytes());
+    }
     [[nodiscard]] Pool& pool() noexcept { return pool_; }
 
   private:

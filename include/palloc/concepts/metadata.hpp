@@ -16,6 +16,7 @@
 #pragma once
 
 #include <palloc/core/error.hpp>
+#include <palloc/core/numa_node.hpp>
 
 #include <concepts>
 #include <cstddef>
@@ -57,5 +58,9 @@ class metadata_ref {
 
 /// @brief The provider of pools that name none: lazily zeroed pages of the operating system.
 [[nodiscard]] metadata_ref standard_metadata() noexcept;
+
+/// @brief The same with the memory of a node, where the system lets this process choose; of
+/// `any_node`, or where there is no memory for such a provider, that of pools that name none.
+[[nodiscard]] metadata_ref standard_metadata(numa_node node) noexcept;
 
 } // namespace palloc::inline v0

@@ -60,6 +60,11 @@ template <std::unsigned_integral T>
     return value != 0 && (value & (value - 1)) == 0;
 }
 
+/// @brief Whether `alignment` is a power of two and `where` a multiple of it.
+[[nodiscard]] constexpr bool has_alignment(std::uint64_t where, std::uint64_t alignment) noexcept {
+    return ((where | alignment) & (alignment - 1)) == 0 && alignment != 0;
+}
+
 /// @brief The size of an object in bytes and the alignment that its address needs.
 struct layout {
     std::uint64_t bytes = 0;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <palloc/core/error.hpp>
+#include <palloc/core/layout.hpp>
 #include <palloc/core/placement.hpp>
 #include <palloc/core/range.hpp>
 #include <palloc/detail/pool_areas.hpp>
@@ -28,16 +29,18 @@ class pool_blocks : public pool_areas<Granule, Backing, Bitmap, Protection, Obse
 
     /// @brief Gives a block back. Over a bitmap that knows blocks the size must be the block's;
     /// over the others any granules in use may be given back, in whatever pieces.
-    /// @par Errors  misuse: `not_ours`, `zero_size`, `not_a_block`, `past_the_end`, `wrong_size`,
+    /// @par Errors  misuse: `not_ours`, `zero_size`, `not_a_block`, `past_the_end`,
+    ///   `bad_alignment` (no power of two, or one that the block does not have), `wrong_size`,
     ///   `double_free`. Nothing changed, but see the bitmap on `double_free`.
     /// @par Complexity  O(1) to find the chunk where that is cached, else O(log chunks); O(granules
     /// / 64)
-    [[gnu::always_inline]] result<void>
-    deallocate(address block, std::uint64_t bytes,
-               [[maybe_unused]] std::uint64_t alignment = 1) noexcept {
+    [[gnu::always_inline]] result<void> deallocate(address block, std::uint64_t bytes,
+                                                   std::uint64_t alignment = 1) noexcept {
         chunk* const c = table_.find(block);
         if (c == nullptr) [[unlikely]]
             return report(errc::not_ours, {block, bytes});
+        if (!has_alignment(block, alignment)) [[unlikely]]
+            return refuse_alignment(*c, block, bytes);
         return deallocate_from(*c, block, bytes);
     }
     /// @brief The same, where the chunk that contains the block is known already.
@@ -246,6 +249,14 @@ class pool_blocks : public pool_areas<Granule, Backing, Bitmap, Protection, Obse
         if (c.where.base + granule_.offset(run.first) != block)
             return errc::not_a_block;
         return errc{};
+    }
+
+    // What is wrong with the place itself says more.
+    [[gnu::noinline]] result<void> refuse_alignment(const chunk& c, address block,
+                                                    std::uint64_t bytes) noexcept {
+        const errc wrong =
+            check_place(c, block, {granule_.index(block - c.where.base), granule_.count(bytes)});
+        return report(wrong != errc{} ? wrong : errc::bad_alignment, {block, bytes});
     }
 
     [[gnu::always_inline]] result<void> deallocate_from(chunk& c, address block,

@@ -36,7 +36,8 @@ class managed_pool {
     create(const void* owner, std::optional<std::string_view> name, genalloc_options options,
            registry<Genalloc>& in = process_registry<Genalloc>) noexcept {
         const std::size_t bytes = sizeof(record) + name.value_or("").size();
-        const auto storage = options.metadata.take(bytes);
+        options.metadata = options.books(); // which the pool is to give the record back to
+        const auto storage = options.metadata->take(bytes);
         if (!storage)
             return tl::unexpected(storage.error());
         if (name) {

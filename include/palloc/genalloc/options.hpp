@@ -23,12 +23,17 @@ enum class quirks : std::uint8_t {
 /// @brief The run-time facts of a genalloc pool; all have defaults.
 struct genalloc_options {
     unsigned order = 0;         ///< a granule has 2^order bytes; below 64
-    numa_node node = any_node;  ///< of the books
+    numa_node node = any_node;  ///< of the books, unless `metadata` says where they are
     std::string_view name = {}; ///< not copied
     quirks behaviour = quirks::repaired;
-    misuse_policy on_misuse = {}; ///< where the kernel stops with BUG
-    metadata_ref metadata = standard_metadata();
-    std::optional<metadata_ref> maps = {}; ///< where bitmaps live, if elsewhere
+    misuse_policy on_misuse = {};              ///< where the kernel stops with BUG
+    std::optional<metadata_ref> metadata = {}; ///< none: the standard provider of the node
+    std::optional<metadata_ref> maps = {};     ///< where bitmaps live, if elsewhere
+
+    /// @brief Where the books come from.
+    [[nodiscard]] metadata_ref books() const noexcept {
+        return metadata ? *metadata : standard_metadata(node);
+    }
 
     /// @brief The same, as the pool beneath understands it.
     [[nodiscard]] pool_options for_pool() const noexcept {
@@ -36,7 +41,7 @@ struct genalloc_options {
                 .takes_any_chunk = behaviour == quirks::kernel,
                 .node = node,
                 .on_misuse = on_misuse,
-                .metadata = metadata,
+                .metadata = books(),
                 .maps = maps};
     }
 };

@@ -73,6 +73,9 @@ class mapped_metadata {
 
 /// @brief The provider that the whole process may share. It is never destroyed.
 [[nodiscard]] mapped_metadata& default_metadata() noexcept;
+/// @brief The same of one node, made at the first call that names it; `default_metadata()` for
+/// `any_node`, for a number that no node can have, and where there is no memory for it.
+[[nodiscard]] mapped_metadata& default_metadata(numa_node node) noexcept;
 
 static_assert(metadata_provider<mapped_metadata>);
 

@@ -3,10 +3,13 @@
 /// @brief Two pools in one: what `fallback` and `segregator` have in common.
 #pragma once
 
+#include <palloc/compositions/detail/free_room.hpp>
 #include <palloc/concepts/pool.hpp>
 #include <palloc/core/range.hpp>
 
+#include <algorithm>
 #include <concepts>
+#include <cstdint>
 #include <functional>
 
 namespace palloc::inline v0::detail {
@@ -44,6 +47,23 @@ class two_parts {
     {
         first_.reset();
         second_.reset();
+    }
+
+    /// @brief Bytes that are free in either, the longest run of one, and 1 - that / all of them.
+    [[nodiscard]] std::uint64_t free_bytes() const noexcept
+        requires tells_free_room<First> && tells_free_room<Second>
+    {
+        return first_.free_bytes() + second_.free_bytes();
+    }
+    [[nodiscard]] std::uint64_t largest_free_run_bytes() const noexcept
+        requires tells_free_room<First> && tells_free_room<Second>
+    {
+        return std::max(first_.largest_free_run_bytes(), second_.largest_free_run_bytes());
+    }
+    [[nodiscard]] double fragmentation() const noexcept
+        requires tells_free_room<First> && tells_free_room<Second>
+    {
+        return fragmentation_of(largest_free_run_bytes(), free_bytes());
     }
 
   protected:

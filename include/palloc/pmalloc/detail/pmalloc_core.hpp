@@ -218,6 +218,12 @@ class pmalloc_core : public any_pmalloc {
         return got;
     }
 
+    result<void> misused(errc what, range where) noexcept {
+        public_.misuses.add(1);
+        options_.on_misuse.handler(options_.on_misuse.context, {what, where, name_});
+        return fail(what);
+    }
+
     /// @param bytes  0: not known
     result<void> give_back(address block, std::uint64_t bytes) noexcept {
         const area* const a = pool_.peek(block);
@@ -354,12 +360,6 @@ class pmalloc_core : public any_pmalloc {
 
     [[nodiscard]] static bool may_pass(error why) noexcept {
         return why.code == errc::out_of_memory || is_shortage(why);
-    }
-
-    result<void> misused(errc what, range where) noexcept {
-        public_.misuses.add(1);
-        options_.on_misuse.handler(options_.on_misuse.context, {what, where, name_});
-        return fail(what);
     }
 
     [[nodiscard]] std::uint64_t blocks_before(const area& a, std::size_t end) const noexcept {
