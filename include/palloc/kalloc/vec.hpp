@@ -7,11 +7,11 @@
 ///         return pushed.error().why;        // pushed.error().value is the 7
 ///
 /// Every call that allocates takes flags and answers a result; on failure the vector is as it was,
-/// and the element that was passed comes back. So it is when a copy or a constructor of `T` throws,
-/// but where only a throwing move is there, and in `insert_within_capacity`, `remove` and `retain`:
-/// if their assignments or the predicate throw, what the elements are then is not said, but that
-/// they are objects. Elements that are trivially relocatable grow by the allocator's `realloc`,
-/// which over mapped pages does not touch them.
+/// and the element that was passed comes back. So it is when a copy or a constructor of `T` throws.
+/// Elements that are trivially relocatable grow by the allocator's `realloc`, which over mapped
+/// pages does not touch them; others are moved, or copied where a move may throw. Less is promised
+/// where a `T` can only be moved, and that throws, and where elements are moved in place, by
+/// `insert_within_capacity`, `remove` and `retain`: docs/kalloc.md has the table.
 ///
 /// Capacity grows to max(2 capacity, what is needed). There is room for any number of elements of
 /// size 0, in no memory; walk them by number.
@@ -223,12 +223,8 @@ class vec {
             return reject({errc::past_the_end}, std::move(value));
         if (size_ == capacity())
             return reject({errc::no_room}, std::move(value));
-        if (i == size_)
-            return push_within_capacity(std::move(value));
-        append(std::move(back()));
-        for (std::size_t at = size_ - 2; at != i; --at)
-            data()[at] = std::move(data()[at - 1]);
-        data()[i] = std::move(value);
+        append(std::move(value));
+        detail::bring_last_to(data(), i, size_);
         return {};
     }
     /// @brief Appends `count` copies of `value`, of which the last is the value itself.
@@ -299,10 +295,11 @@ class vec {
 
     /// @brief The last element, taken out; none of an empty vector.
     [[nodiscard]] std::optional<T> pop() {
-        if (size_ == 0)
-            return std::nullopt;
-        std::optional<T> last(std::move(back()));
-        truncate(size_ - 1);
+        std::optional<T> last; // made where it is answered: to move it may throw
+        if (size_ != 0) {
+            last.emplace(std::move_if_noexcept(back()));
+            truncate(size_ - 1);
+        }
         return last;
     }
     /// @brief The i-th element, taken out; those behind it move up.
@@ -311,12 +308,12 @@ class vec {
         requires std::movable<T>
     {
         // Made where it is answered: to move a result of which `T` throws ends the program.
-        result<T> taken = i < size_ ? result<T>(std::move(data()[i])) : fail(errc::past_the_end);
-        if (!taken)
-            return taken;
-        for (; i + 1 != size_; ++i)
-            data()[i] = std::move(data()[i + 1]);
-        truncate(size_ - 1);
+        result<T> taken =
+            i < size_ ? result<T>(std::move_if_noexcept(data()[i])) : fail(errc::past_the_end);
+        if (taken) {
+            detail::bring_to_end(data(), i, size_);
+            truncate(size_ - 1);
+        }
         return taken;
     }
     void clear() noexcept { truncate(0); }
@@ -339,7 +336,7 @@ class vec {
         for (std::size_t i = 0; i != size_; ++i)
             if (std::invoke(keep, data()[i])) {
                 if (i != kept)
-                    std::ranges::swap(data()[i], data()[kept]);
+                    detail::exchange_objects(data()[i], data()[kept]);
                 ++kept;
             }
         truncate(kept);
