@@ -2,6 +2,7 @@
 #include <palloc/core/process.hpp>
 
 #include <cerrno>
+#include <pthread.h>
 
 #include <linux/membarrier.h>
 
@@ -17,6 +18,19 @@ std::uint64_t detail::generation_now() noexcept {
     if (number)
         generation_page.store(os::generation_page(), std::memory_order_release);
     return number.value_or(0);
+}
+
+bool detail::call_when_thread_ends(void (*call)() noexcept) noexcept {
+    static const struct thread_end {
+        pthread_key_t key{};
+        bool exists = pthread_key_create(
+                          &key, [](void* value) { reinterpret_cast<void (*)()>(value)(); }) == 0;
+        ~thread_end() { // the library may be unloaded while threads go on
+            if (exists)
+                (void)pthread_key_delete(key);
+        }
+    } end;
+    return end.exists && pthread_setspecific(end.key, reinterpret_cast<void*>(call)) == 0;
 }
 
 result<void> synchronise_instructions(range changed) noexcept {

@@ -7,15 +7,24 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <deque>
+#include <functional>
 #include <list>
 #include <map>
+#include <memory>
 #include <memory_resource>
 #include <new>
+#include <set>
 #include <string>
+#include <tuple>
 #include <type_traits>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "support/ledger.hpp"
@@ -24,7 +33,103 @@ using namespace palloc;
 using test::ledger;
 using test::ledger_ref;
 
+namespace {
+
+/// The allocators of the process, and handles on heaps of one's own.
+template <class A>
+struct holder {
+    [[nodiscard]] A handle() { return A(); }
+};
+template <class Heap>
+struct holder<allocator_ref<Heap>> {
+    Heap heap;
+    [[nodiscard]] allocator_ref<Heap> handle() { return heap; }
+};
+template <>
+struct holder<kv_allocator<allocator_ref<kmalloc_heap>, owner_ref<vmalloc_heap>>> {
+    kmalloc_heap small;
+    vmalloc_heap large;
+    [[nodiscard]] kv_allocator<allocator_ref<kmalloc_heap>, owner_ref<vmalloc_heap>> handle() {
+        return {small, large};
+    }
+};
+using handles =
+    std::tuple<kmalloc, vmalloc, kvmalloc, allocator_ref<kmalloc_heap>, allocator_ref<vmalloc_heap>,
+               kv_allocator<allocator_ref<kmalloc_heap>, owner_ref<vmalloc_heap>>>;
+
+} // namespace
+
 BOOST_AUTO_TEST_SUITE(typed_bridges)
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(every_allocator_serves_the_standard_s_resources, A, handles) {
+    holder<A> from;
+    typed_resource<A> resource(from.handle());
+    {
+        std::pmr::unordered_map<int, std::pmr::string> texts(&resource);
+        std::pmr::vector<std::pmr::vector<int>> rows(&resource);
+        std::pmr::deque<long double> numbers(&resource);
+        for (int i = 0; i != 200; ++i) {
+            texts.emplace(i, std::string(60, static_cast<char>('a' + i % 26)));
+            rows.emplace_back(static_cast<std::size_t>(i), i);
+            numbers.push_back(i);
+            numbers.push_front(-i);
+        }
+        for (int i = 0; i != 100; ++i)
+            texts.erase(2 * i);
+        BOOST_TEST((texts.size() == 100u && texts.at(27) == std::pmr::string(60, 'b')));
+        BOOST_TEST((rows[199].back() == 199 && rows[57].size() == 57u));
+        BOOST_TEST((rows[199].get_allocator().resource() == &resource));
+        BOOST_TEST((numbers.front() == -199 && numbers.back() == 199 && numbers.size() == 400u));
+        const auto copy = std::pmr::vector<std::pmr::vector<int>>(rows, &resource);
+        BOOST_TEST((copy == rows));
+    }
+    void* const wide = resource.allocate(100, 256);
+    BOOST_TEST(reinterpret_cast<std::uintptr_t>(wide) % 256 == 0u);
+    resource.deallocate(wide, 100, 256);
+    typed_resource<A> same(from.handle());
+    BOOST_TEST((resource == same));
+    typed_resource<A> refused(from.handle(), flags::nowait);
+    BOOST_CHECK_THROW((void)refused.allocate(std::size_t{1} << 60, 8), std::bad_alloc);
+}
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(every_allocator_serves_containers_of_the_standard, A, handles) {
+    holder<A> from;
+    const typed_std_allocator<int, A> it(from.handle());
+    std::vector<int, typed_std_allocator<int, A>> numbers(it);
+    std::list<int, typed_std_allocator<int, A>> listed(it);
+    std::set<int, std::less<>, typed_std_allocator<int, A>> ordered(it);
+    for (int i = 0; i != 3000; ++i)
+        numbers.push_back(i);
+    for (int i = 0; i != 100; ++i) {
+        listed.push_back(i);
+        ordered.insert(99 - i);
+    }
+    BOOST_TEST(std::ranges::is_sorted(numbers));
+    BOOST_TEST((numbers.size() == 3000u && numbers.back() == 2999));
+    BOOST_TEST(std::ranges::equal(listed, ordered));
+    auto moved = std::move(numbers);
+    BOOST_TEST((moved.size() == 3000u && moved.get_allocator() == it));
+    const auto shared = std::allocate_shared<std::array<int, 10>>(it);
+    BOOST_TEST(shared->front() == 0);
+}
+
+BOOST_AUTO_TEST_CASE(blocks_of_a_heap_of_one_s_own_come_from_it_and_go_back) {
+    vmalloc_heap heap;
+    vmalloc_heap other;
+    typed_resource resource{allocator_ref<vmalloc_heap>(heap)};
+    const typed_resource different{allocator_ref<vmalloc_heap>(other)};
+    BOOST_TEST((resource != different));
+    {
+        const std::pmr::vector<int> numbers(5000, 1, &resource);
+        BOOST_TEST((heap.owns(reinterpret_cast<const std::byte*>(numbers.data()))));
+        BOOST_TEST((heap.used_bytes() >= 20000u && other.used_bytes() == 0u));
+    }
+    BOOST_TEST(heap.used_bytes() == 0u);
+    using from_heap = typed_std_allocator<int, allocator_ref<vmalloc_heap>>;
+    BOOST_TEST((from_heap(allocator_ref(heap)) != from_heap(allocator_ref(other))));
+    const std::vector<int, from_heap> numbers(5000, 1, from_heap(allocator_ref(heap)));
+    BOOST_TEST(heap.used_bytes() >= 20000u);
+}
 
 BOOST_AUTO_TEST_CASE(containers_of_the_standard_live_in_a_typed_allocator) {
     ledger memory;

@@ -131,4 +131,50 @@ BOOST_AUTO_TEST_CASE(hold_what_their_allocator_does) {
     BOOST_TEST(std::ranges::all_of(*either->get(), [](std::byte b) { return b == std::byte{}; }));
 }
 
+BOOST_AUTO_TEST_CASE(vectors_of_different_allocators_compare_by_their_elements) {
+    const auto small = *kvec<std::string>::of({text(0), text(1)}, flags::kernel);
+    auto pages = *vvec<std::string>::of({text(0), text(1)}, flags::kernel);
+    auto either = *kvvec<std::string>::of({text(0), text(1)}, flags::kernel);
+    BOOST_TEST((small == pages && pages == either && either == small));
+    BOOST_TEST(pages.push(text(2), flags::kernel).has_value());
+    BOOST_TEST((small != pages && pages != either && either == small));
+    either[1] = text(9);
+    BOOST_TEST((either != small && small != either));
+    BOOST_TEST((kvec<std::string>() == vvec<std::string>() && small != vvec<std::string>()));
+    BOOST_TEST((*kvec<int>::of({1, 2}, flags::kernel) == *vvec<long>::of({1, 2}, flags::kernel)));
+    const std::vector<std::string> same{text(0), text(1)};
+    BOOST_TEST(small == same);
+}
+
+/// The kernel's test_alignment, of whose objects one is larger than a page.
+template <template <class> class Box>
+struct boxes {
+    struct alignas(128) blob {
+        std::array<std::byte, 1024> bytes;
+    };
+    struct alignas(8192) large_blob {
+        std::array<std::byte, 4 * 4096> bytes;
+    };
+    template <class T>
+    static void check() {
+        auto one = Box<T>::make_uninit(flags::kernel | flags::zero);
+        BOOST_TEST_REQUIRE(one.has_value());
+        BOOST_TEST(reinterpret_cast<std::uintptr_t>(one->get()) % alignof(T) == 0u);
+        const auto held = std::move(*one).assume_init();
+        BOOST_TEST((held->bytes.front() == std::byte{0} && held->bytes.back() == std::byte{0}));
+    }
+};
+template <class T>
+using k_box = kbox<T>;
+template <class T>
+using v_box = vbox<T>;
+template <class T>
+using kv_box = kvbox<T>;
+using all_boxes = std::tuple<boxes<k_box>, boxes<v_box>, boxes<kv_box>>;
+
+BOOST_AUTO_TEST_CASE_TEMPLATE(objects_of_a_box_lie_as_they_must, Boxes, all_boxes) {
+    Boxes::template check<typename Boxes::blob>();
+    Boxes::template check<typename Boxes::large_blob>();
+}
+
 BOOST_AUTO_TEST_SUITE_END()

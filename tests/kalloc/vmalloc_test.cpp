@@ -266,4 +266,28 @@ BOOST_AUTO_TEST_CASE(the_process_has_one) {
     free(it, block->data(), {1024, 128});
 }
 
+BOOST_AUTO_TEST_CASE(failures_are_told_unless_no_warn_is_said) {
+    std::vector<failed_request> told;
+    vmalloc_heap heap({.step_bytes = 1 << 20,
+                       .cap_bytes = 1 << 20,
+                       .on_failure = {[](void* log, const failed_request& one) noexcept {
+                                          static_cast<std::vector<failed_request>*>(log)->push_back(
+                                              one);
+                                      },
+                                      &told}});
+    const layout small{100, 1};
+    const layout huge{2 << 20, 1};
+    const auto block = *alloc(heap, small, flags::kernel);
+    const auto quiet = flags::kernel | flags::no_warn;
+    BOOST_TEST(!alloc(heap, huge, quiet).has_value());
+    BOOST_TEST(!heap.realloc(block.data(), huge, small, quiet, no_node).has_value());
+    BOOST_TEST((told.empty() && heap.failures() == 2u));
+    BOOST_TEST(!alloc(heap, huge, flags::kernel).has_value());
+    BOOST_TEST(!heap.realloc(block.data(), huge, small, flags::kernel, no_node).has_value());
+    BOOST_TEST_REQUIRE((told.size() == 2u && heap.failures() == 4u));
+    for (const failed_request& each : told)
+        BOOST_TEST((each.wanted == huge && each.flags == flags::kernel));
+    free(heap, block.data(), small);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

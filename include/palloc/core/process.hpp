@@ -42,6 +42,12 @@ inline void flush_instructions(range changed) noexcept {
 
 namespace detail {
 
+/// Has `call` called when this thread ends, after the destructors of its `thread_local` objects;
+/// one for each thread. False where nobody can promise that: there is no key left, or no memory. (A
+/// `thread_local` object's destructor would be registered with memory, for want of which the C
+/// library ends the process.) The main thread's is not called where `exit` ends it.
+[[nodiscard]] bool call_when_thread_ends(void (*call)() noexcept) noexcept;
+
 /// Of this process; a page that the kernel wipes in a child. Null before the first use.
 extern std::atomic<const std::atomic<std::uint64_t>*> generation_page;
 [[nodiscard]] std::uint64_t generation_now() noexcept;

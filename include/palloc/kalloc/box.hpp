@@ -25,6 +25,7 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <new>
@@ -194,13 +195,20 @@ class box {
     /// @brief Lets go for good: the object lives until somebody passes it to `from_raw`.
     T& leak() && noexcept { return *std::move(*this).into_raw(); }
 
-    /// @brief Moves the object out and frees the block.
+    /// @brief Moves the object out and frees the block; a move that throws leaves both in the box.
     /// @pre  Something is held.
     [[nodiscard]] T into_inner() &&
         requires std::move_constructible<T>
     {
-        const box gone = std::move(*this);
-        return std::move(*gone);
+        struct unless_thrown {
+            box& it;
+            int thrown = std::uncaught_exceptions();
+            ~unless_thrown() {
+                if (thrown == std::uncaught_exceptions())
+                    it.reset();
+            }
+        } const freed{*this};
+        return std::move_if_noexcept(*held_);
     }
     /// @brief Destroys the object and keeps the block.
     /// @pre  Something is held.

@@ -8,6 +8,7 @@
 #include <palloc/concepts/typed_allocator.hpp>
 #include <palloc/core/error.hpp>
 #include <palloc/core/layout.hpp>
+#include <palloc/core/process.hpp>
 #include <palloc/kalloc/heap_options.hpp>
 #include <palloc/kalloc/kmalloc_heap.hpp>
 
@@ -78,21 +79,19 @@ class kmalloc {
     };
     static constinit thread_local thread_state own;
 
-    /// Magazines are memory too: who may not block does without, and a later call makes them.
+    /// Magazines are memory too: who may not block does without, and a later call makes them. A
+    /// thread that nobody can tell the end of has none: they would be lost.
     [[gnu::noinline]] static void begin_thread(alloc_flags flags) noexcept {
         own.heap = &heap();
         if (!flags.contains(flags::may_block))
             return;
-        struct end {
-            ~end() {
-                if (auto* const gone = std::exchange(own.there, nullptr))
-                    heap().end_magazines(gone);
-            }
-        };
         own.asked = true;
-        own.there = heap().make_magazines().value_or(nullptr);
-        static thread_local const end with_the_thread;
-        (void)with_the_thread;
+        if (detail::call_when_thread_ends(end_thread))
+            own.there = heap().make_magazines().value_or(nullptr);
+    }
+    static void end_thread() noexcept {
+        if (auto* const gone = std::exchange(own.there, nullptr))
+            heap().end_magazines(gone);
     }
 };
 

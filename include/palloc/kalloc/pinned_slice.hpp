@@ -6,6 +6,7 @@
 #include <palloc/concepts/typed_allocator.hpp>
 #include <palloc/core/error.hpp>
 #include <palloc/kalloc/array_layout.hpp>
+#include <palloc/kalloc/detail/element_range.hpp>
 #include <palloc/kalloc/detail/raw_array.hpp>
 
 #include <concepts>
@@ -54,8 +55,8 @@ class pinned_slice {
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] T* data() const noexcept { return store_.first(); }
     [[nodiscard]] std::span<T> span() const noexcept { return {data(), size_}; }
-    [[nodiscard]] T* begin() const noexcept { return data(); }
-    [[nodiscard]] T* end() const noexcept { return data() + size_; }
+    [[nodiscard]] auto begin() const noexcept { return detail::element_at(data(), 0); }
+    [[nodiscard]] auto end() const noexcept { return detail::element_at(data(), size_); }
     /// @pre  `i < size()`
     [[nodiscard]] T& operator[](std::size_t i) const noexcept { return data()[i]; }
 

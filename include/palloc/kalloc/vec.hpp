@@ -7,20 +7,21 @@
 ///         return pushed.error().why;        // pushed.error().value is the 7
 ///
 /// Every call that allocates takes flags and answers a result; on failure the vector is as it was,
-/// and the element that was passed comes back. So it is when a copy or a constructor of `T` throws,
-/// but where only a throwing move is there, and in `insert_within_capacity`, `remove` and `retain`:
-/// if their assignments or the predicate throw, what the elements are then is not said, but that
-/// they are objects. Elements that are trivially relocatable grow by the allocator's `realloc`,
-/// which over mapped pages does not touch them.
+/// and the element that was passed comes back. So it is when a copy or a constructor of `T` throws.
+/// Elements that are trivially relocatable grow by the allocator's `realloc`, which over mapped
+/// pages does not touch them; others are moved, or copied where a move may throw. Less is promised
+/// where a `T` can only be moved, and that throws, and where elements are moved in place, by
+/// `insert_within_capacity`, `remove` and `retain`: docs/kalloc.md has the table.
 ///
 /// Capacity grows to max(2 capacity, what is needed). There is room for any number of elements of
-/// size 0, in no memory; walk them by number.
+/// size 0, in no memory; the vector's own iterators count them, pointers cannot.
 /// Source: `Vec` of the Linux kernel's Rust crate.
 #pragma once
 
 #include <palloc/concepts/typed_allocator.hpp>
 #include <palloc/core/error.hpp>
 #include <palloc/kalloc/array_layout.hpp>
+#include <palloc/kalloc/detail/element_range.hpp>
 #include <palloc/kalloc/detail/raw_array.hpp>
 #include <palloc/kalloc/page_range.hpp>
 #include <palloc/kalloc/rejected.hpp>
@@ -54,6 +55,8 @@ class vec {
   public:
     using value_type = T;
     using allocator_type = A;
+    using iterator = detail::element_iterator<T>;
+    using const_iterator = detail::element_iterator<const T>;
 
     /// @brief Empty; allocates nothing.
     vec() noexcept
@@ -98,15 +101,18 @@ class vec {
     /// @brief `of({a, b, c}, flags)`; the elements are moved.
     template <std::size_t Count>
     [[nodiscard]] static result<vec> of(T (&&elements)[Count], alloc_flags flags, A from = A()) {
-        return collect(std::ranges::subrange(std::move_iterator(elements + 0),
-                                             std::move_iterator(elements + Count)),
-                       flags, from);
+        vec made(from);
+        if (const auto room = made.reserve(Count, flags); !room)
+            return tl::unexpected(room.error());
+        for (std::size_t i = 0; i != Count; ++i)
+            made.append(std::move(elements[i]));
+        return made;
     }
     /// @brief A copy with room for just its elements.
     [[nodiscard]] result<vec> clone(alloc_flags flags) const
         requires std::copy_constructible<T>
     {
-        return collect(span(), flags, store_.from());
+        return collect(*this, flags, store_.from());
     }
 
     /// @pre  The parts came out of `into_raw_parts` of a vector with an equal handle.
@@ -134,10 +140,10 @@ class vec {
     [[nodiscard]] const T* data() const noexcept { return store_.first(); }
     [[nodiscard]] std::span<T> span() noexcept { return {data(), size_}; }
     [[nodiscard]] std::span<const T> span() const noexcept { return {data(), size_}; }
-    [[nodiscard]] T* begin() noexcept { return data(); }
-    [[nodiscard]] T* end() noexcept { return data() + size_; }
-    [[nodiscard]] const T* begin() const noexcept { return data(); }
-    [[nodiscard]] const T* end() const noexcept { return data() + size_; }
+    [[nodiscard]] iterator begin() noexcept { return detail::element_at(data(), 0); }
+    [[nodiscard]] iterator end() noexcept { return detail::element_at(data(), size_); }
+    [[nodiscard]] const_iterator begin() const noexcept { return detail::element_at(data(), 0); }
+    [[nodiscard]] const_iterator end() const noexcept { return detail::element_at(data(), size_); }
     /// @pre  `i < size()`
     [[nodiscard]] T& operator[](std::size_t i) noexcept { return data()[i]; }
     [[nodiscard]] const T& operator[](std::size_t i) const noexcept { return data()[i]; }
@@ -223,12 +229,8 @@ class vec {
             return reject({errc::past_the_end}, std::move(value));
         if (size_ == capacity())
             return reject({errc::no_room}, std::move(value));
-        if (i == size_)
-            return push_within_capacity(std::move(value));
-        append(std::move(back()));
-        for (std::size_t at = size_ - 2; at != i; --at)
-            data()[at] = std::move(data()[at - 1]);
-        data()[i] = std::move(value);
+        append(std::move(value));
+        detail::bring_last_to(data(), i, size_);
         return {};
     }
     /// @brief Appends `count` copies of `value`, of which the last is the value itself.
@@ -240,7 +242,7 @@ class vec {
             return reject(room.error(), std::move(value));
         if (count == 0)
             return {};
-        shortening rollback{*this, size_};
+        detail::shortening<vec> rollback{*this, size_};
         for (std::size_t made = 1; made != count; ++made)
             append(std::as_const(value));
         append(std::move(value));
@@ -252,14 +254,11 @@ class vec {
     [[nodiscard]] result<void> extend_from_slice(std::span<const T> elements, alloc_flags flags)
         requires std::copy_constructible<T>
     {
-        const T* const first = data();
-        const bool own =
-            !std::less<>()(elements.data(), first) && std::less<>()(elements.data(), first + size_);
-        const std::size_t offset = own ? static_cast<std::size_t>(elements.data() - first) : 0;
+        const auto own = detail::index_in<T>(elements.data(), data(), size_);
         if (const auto room = reserve(elements.size(), flags); !room)
             return room;
-        const T* const source = own ? data() + offset : elements.data();
-        shortening rollback{*this, size_};
+        const T* const source = own ? data() + *own : elements.data();
+        detail::shortening<vec> rollback{*this, size_};
         for (std::size_t i = 0; i != elements.size(); ++i)
             append(source[i]);
         rollback.to = size_;
@@ -270,13 +269,14 @@ class vec {
     template <std::ranges::input_range Range>
         requires std::constructible_from<T, std::ranges::range_reference_t<Range>>
     [[nodiscard]] result<void> extend(Range&& elements, alloc_flags flags) {
+        auto&& row = detail::told_apart(elements);
         std::size_t count = 0;
         if constexpr (std::ranges::sized_range<Range> || std::ranges::forward_range<Range>)
-            count = static_cast<std::size_t>(std::ranges::distance(elements));
+            count = static_cast<std::size_t>(std::ranges::distance(row));
         if (const auto room = reserve(count, flags); !room)
             return room;
-        shortening rollback{*this, size_};
-        for (auto&& each : elements) {
+        detail::shortening<vec> rollback{*this, size_};
+        for (auto&& each : row) {
             if (const auto room = reserve(1, flags); !room)
                 return room;
             append(std::forward<decltype(each)>(each));
@@ -299,10 +299,11 @@ class vec {
 
     /// @brief The last element, taken out; none of an empty vector.
     [[nodiscard]] std::optional<T> pop() {
-        if (size_ == 0)
-            return std::nullopt;
-        std::optional<T> last(std::move(back()));
-        truncate(size_ - 1);
+        std::optional<T> last; // made where it is answered: to move it may throw
+        if (size_ != 0) {
+            last.emplace(std::move_if_noexcept(back()));
+            truncate(size_ - 1);
+        }
         return last;
     }
     /// @brief The i-th element, taken out; those behind it move up.
@@ -311,12 +312,12 @@ class vec {
         requires std::movable<T>
     {
         // Made where it is answered: to move a result of which `T` throws ends the program.
-        result<T> taken = i < size_ ? result<T>(std::move(data()[i])) : fail(errc::past_the_end);
-        if (!taken)
-            return taken;
-        for (; i + 1 != size_; ++i)
-            data()[i] = std::move(data()[i + 1]);
-        truncate(size_ - 1);
+        result<T> taken =
+            i < size_ ? result<T>(std::move_if_noexcept(data()[i])) : fail(errc::past_the_end);
+        if (taken) {
+            detail::bring_to_end(data(), i, size_);
+            truncate(size_ - 1);
+        }
         return taken;
     }
     void clear() noexcept { truncate(0); }
@@ -339,7 +340,7 @@ class vec {
         for (std::size_t i = 0; i != size_; ++i)
             if (std::invoke(keep, data()[i])) {
                 if (i != kept)
-                    std::ranges::swap(data()[i], data()[kept]);
+                    detail::exchange_objects(data()[i], data()[kept]);
                 ++kept;
             }
         truncate(kept);
@@ -364,9 +365,11 @@ class vec {
     template <class U, allocator_handle B>
         requires std::equality_comparable_with<T, U>
     friend bool operator==(const vec& a, const vec<U, B>& b) {
-        return std::ranges::equal(a.span(), b.span());
+        return std::ranges::equal(a, b);
     }
-    friend bool operator==(const vec& a, std::span<const T> b) { return std::ranges::equal(a, b); }
+    friend bool operator==(const vec& a, std::span<const T> b) {
+        return std::ranges::equal(a, detail::told_apart(b));
+    }
     friend auto operator<=>(const vec& a, const vec& b)
         requires std::three_way_comparable<T>
     {
@@ -375,13 +378,6 @@ class vec {
 
   private:
     friend class vec_into_iter<T, A>;
-
-    /// Destroys what was appended since, unless told otherwise.
-    struct shortening {
-        vec& it;
-        std::size_t to;
-        ~shortening() { it.truncate(to); }
-    };
 
     template <class... Arguments>
     void

@@ -47,10 +47,11 @@ class taken_elements {
     /// @brief The next, or none.
     [[nodiscard]] std::optional<T> next() {
         begin();
-        if (left_ == 0)
-            return std::nullopt;
-        std::optional<T> taken(std::move(first_[taken_]));
-        advance();
+        std::optional<T> taken;
+        if (left_ != 0) {
+            taken.emplace(std::move_if_noexcept(first_[taken_]));
+            advance();
+        }
         return taken;
     }
     /// @brief Those that are left.

@@ -31,6 +31,19 @@ result<mapping_use> mappings_in_use() noexcept {
 
 namespace palloc::inline v0::detail {
 
+bool call_when_thread_ends(void (*call)() noexcept) noexcept {
+    struct thread_end {
+        void (*call)() noexcept = nullptr;
+        ~thread_end() {
+            if (call != nullptr)
+                call();
+        }
+    };
+    static thread_local thread_end end;
+    end.call = call;
+    return true;
+}
+
 std::uint64_t this_process() noexcept {
     return 1;
 }

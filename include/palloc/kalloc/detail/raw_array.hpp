@@ -17,6 +17,14 @@
 
 namespace palloc::inline v0::detail {
 
+/// @brief Destroys what was appended since, unless told otherwise.
+template <class Vector>
+struct shortening {
+    Vector& it;
+    std::size_t to;
+    ~shortening() { it.truncate(to); }
+};
+
 /// @brief Owns a block, not the objects in it; the block ends with it.
 template <class T, allocator_handle A>
 class raw_array {
