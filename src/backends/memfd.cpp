@@ -49,11 +49,6 @@ result<int> open_reader(int file) noexcept {
     return os::open(path.data(), O_RDONLY);
 }
 
-/// @brief Sees to it that no child has a view, before the view can be written.
-result<void> make_writable_here_only(range view) noexcept {
-    return os::advise(view, MADV_DONTFORK).and_then([&] { return os::protect(view, read_write); });
-}
-
 result<void> move_over(os::scoped_view& view, range place) noexcept {
     return os::remap(view.get(), place.bytes, MREMAP_MAYMOVE | MREMAP_FIXED, place.base)
         .map([&](address) noexcept { view.release(); });
@@ -90,7 +85,7 @@ result<memfd::region> memfd::map(const map_request& wanted) noexcept {
         return tl::unexpected(placed.error());
     os::scoped_view view(*placed);
     if (!shared)
-        if (const auto ours = make_writable_here_only(view.get()); !ours)
+        if (const auto ours = os::give_access_here_only(view.get(), read_write); !ours)
             return tl::unexpected(ours.error());
     return region(view.release(), file.release(), *generation);
 }
@@ -149,7 +144,7 @@ result<address> memfd::open_alias(region& it) noexcept {
     if (!base)
         return base;
     os::scoped_view view({*base, it.where_.bytes});
-    if (const auto ours = make_writable_here_only(view.get()); !ours)
+    if (const auto ours = os::give_access_here_only(view.get(), read_write); !ours)
         return tl::unexpected(ours.error());
     return it.alias_ = view.release().base;
 }
@@ -282,7 +277,7 @@ result<void> memfd::place_writable(const region& it, range part) noexcept {
         return tl::unexpected(base.error());
     os::scoped_view view({*base, part.bytes});
     if (!shared)
-        if (const auto ours = make_writable_here_only(view.get()); !ours)
+        if (const auto ours = os::give_access_here_only(view.get(), read_write); !ours)
             return ours;
     return move_over(view, part);
 }

@@ -81,14 +81,15 @@ result<secret::region> secret::map(const map_request& wanted) noexcept {
     if (const auto sized = os::set_size(file.get(), *bytes); !sized)
         return tl::unexpected(sized.error());
     const auto where = os::map_placed(
-        wanted, {.protection = PROT_READ | PROT_WRITE, .flags = MAP_SHARED, .file = file.get()});
+        wanted,
+        {.protection = absent ? PROT_NONE : read_write, .flags = MAP_SHARED, .file = file.get()});
     if (!where)
         return tl::unexpected(where.error().os_code == EAGAIN ? error{errc::over_limit, EAGAIN}
                                                               : where.error());
     os::scoped_view view(*where);
     if (absent)
-        if (const auto treated = os::advise(view.get(), MADV_DONTFORK); !treated)
-            return tl::unexpected(treated.error());
+        if (const auto ours = os::give_access_here_only(view.get(), read_write); !ours)
+            return tl::unexpected(ours.error());
     return region(view.release(), generation);
 }
 
@@ -98,6 +99,7 @@ result<void> secret::unmap(region& it) noexcept {
             return gone;
     it.where_ = {};
     return {};
+    constexpr int read_write = PROT_READ | PROT_WRITE;
 }
 
 result<void> secret::protect(region& it, range part, permissions allowed) noexcept {

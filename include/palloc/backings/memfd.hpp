@@ -13,7 +13,8 @@
 ///
 /// In a child of fork: by default what is not writable is shared, and writable views are absent, so
 /// that neither side can change what the other relies on. A child can do nothing with a region but
-/// unmap it. The file never allows execution by name (MFD_NOEXEC_SEAL, where the kernel knows it).
+/// unmap it, but it inherits the descriptor, until it does so or execs. The file never allows
+/// execution by name (MFD_NOEXEC_SEAL, where the kernel knows it).
 #pragma once
 
 #include <palloc/concepts/backing.hpp>

@@ -3,7 +3,7 @@
 /// @brief Memory that the kernel takes out of its own view: neither /proc/PID/mem nor ptrace nor a
 /// dump nor swap shows it.
 ///
-/// When to choose it: keys and passwords. Costs: five system calls to map; the memory is locked,
+/// When to choose it: keys and passwords. Costs: six system calls to map; the memory is locked,
 /// and counts against RLIMIT_MEMLOCK, of which `lockable_bytes` says how much is left; 24 bytes a
 /// chunk. It is never executable, cannot be sealed, and another thread reads it as ever.
 ///
