@@ -10,9 +10,12 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <fcntl.h>
 #include <string>
 #include <unistd.h>
 #include <vector>
+
+#include <sys/file.h>
 
 #include "backends/os.hpp"
 #include "support/address_space.hpp"
@@ -37,6 +40,20 @@ void need_huge_pages(unsigned long pages) {
 void touch(range where) {
     for (std::uint64_t at = 0; at < where.bytes; at += 4096)
         *reinterpret_cast<volatile char*>(where.base + at) = 1;
+}
+
+BOOST_AUTO_TEST_CASE(programs_take_turns_at_the_number_of_huge_pages) {
+    const std::string number = test::huge_pages::file("nr_hugepages");
+    const test::huge_pages pages(0);
+    const int other = test::in_child([&] { // as another program would
+        const int file = ::open(number.c_str(), O_RDONLY | O_CLOEXEC);
+        if (file < 0)
+            return 77;
+        return ::flock(file, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+    });
+    if (other == 77)
+        test::skip("this kernel has no 2 MiB pages");
+    BOOST_TEST(other == EWOULDBLOCK);
 }
 
 BOOST_AUTO_TEST_CASE(exhausted_pages_lead_down_the_ladder) {
