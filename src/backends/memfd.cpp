@@ -226,16 +226,36 @@ result<void> memfd::resize(region& it, std::uint64_t bytes, bool may_move) noexc
     const std::uint64_t before = it.where_.bytes;
     if (*wanted == before)
         return {};
+    if (*wanted < before)
+        return shorten(it, *wanted);
     if (const auto sized = os::set_size(it.file_, *wanted); !sized)
         return sized;
     const auto placed = os::remap(it.where_, *wanted, may_move ? MREMAP_MAYMOVE : 0);
     if (!placed) {
-        (void)os::truncate(it.file_, before); // it had that size: nothing new is asked for
+        (void)os::truncate(it.file_, before);
         return !may_move && placed.error().os_code == ENOMEM ? fail(errc::no_room)
                                                              : tl::unexpected(placed.error());
     }
     it.where_ = {*placed, *wanted};
     return {};
+}
+
+/// @brief The view first: it can be made longer again, which what the file loses cannot. Whether
+/// the file may be shortened is asked before.
+result<void> memfd::shorten(region& it, std::uint64_t bytes) noexcept {
+    const auto seals = os::seals(it.file_);
+    if (!seals)
+        return tl::unexpected(seals.error());
+    if ((*seals & F_SEAL_SHRINK) != 0)
+        return fail(errc::os_failure, EPERM);
+    const range before = it.where_;
+    if (const auto placed = os::remap(before, bytes, 0); !placed)
+        return tl::unexpected(placed.error());
+    it.where_.bytes = bytes;
+    auto cut = os::truncate(it.file_, bytes);
+    if (!cut && os::remap(it.where_, before.bytes, 0))
+        it.where_ = before;
+    return cut;
 }
 
 /// @brief One call to the system puts the new view where the old one was: nothing to undo. Views of
