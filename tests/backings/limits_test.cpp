@@ -12,6 +12,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <sched.h>
 #include <unistd.h>
 #include <vector>
 
@@ -142,18 +143,7 @@ BOOST_AUTO_TEST_CASE(locked_memory) {
             return 77;
         if (!set_limit(RLIMIT_MEMLOCK, 2 * mebibyte) || ::setuid(65534) != 0)
             return 5;
-        const std::uint64_t left = backing.lockable_bytes().value_or(0); // told before it bites
-        if (left == 0 || left > 2 * mebibyte)
-            return 6;
-        auto all = backing.map({.bytes = left});
-        if (!all || backing.lockable_bytes() != std::uint64_t{0})
-            return 7;
-        const auto more = backing.map({.bytes = 4096});
-        if (more || more.error() != error{errc::over_limit, EAGAIN})
-            return 8;
-        if (!backing.unmap(*all) || backing.lockable_bytes() != left)
-            return 9;
-        return exhaust(secret(), {.bytes = 65536}, {errc::over_limit, EAGAIN}, 20);
+        return lock_all_there_is();
     });
     if (end == 77)
         test::skip("the kernel has no secret memory");
@@ -161,6 +151,23 @@ BOOST_AUTO_TEST_CASE(locked_memory) {
 }
 
 BOOST_AUTO_TEST_CASE(huge_pages) {
+/// Where the limit holds: what may be locked is told, can be had, and no more than that.
+int lock_all_there_is() {
+    secret backing;
+    const std::uint64_t left = backing.lockable_bytes().value_or(0); // told before it bites
+    if (left == 0 || left > 2 * mebibyte)
+        return 6;
+    auto all = backing.map({.bytes = left});
+    if (!all || backing.lockable_bytes() != std::uint64_t{0})
+        return 7;
+    const auto more = backing.map({.bytes = 4096});
+    if (more || more.error() != error{errc::over_limit, EAGAIN})
+        return 8;
+    if (!backing.unmap(*all) || backing.lockable_bytes() != left)
+        return 9;
+    return exhaust(secret(), {.bytes = 65536}, {errc::over_limit, EAGAIN}, 20);
+}
+
     const test::huge_pages some(4);
     if (test::huge_pages::left() < 4)
         test::skip("no 2 MiB pages: not root, or memory is too fragmented");
@@ -187,6 +194,17 @@ BOOST_AUTO_TEST_CASE(mappings) {
                    auto file = files.map({.bytes = 3 * 4096});
                    if (!file)
                        return 11;
+BOOST_AUTO_TEST_CASE(locked_memory_of_who_is_mighty_in_a_namespace_only) {
+    const int end = test::in_child([] {
+        if (!secret().map({.bytes = 1}) || ::unshare(CLONE_NEWUSER) != 0)
+            return 77;
+        return set_limit(RLIMIT_MEMLOCK, 2 * mebibyte) ? lock_all_there_is() : 5;
+    });
+    if (end == 77)
+        test::skip("no secret memory, or no user namespace to be had");
+    BOOST_TEST(end == 0);
+}
+
                    const range seen = files.where(*file);
                    std::uint64_t committed = 0;
                    for (; committed != pages / 2; ++committed)

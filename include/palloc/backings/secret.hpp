@@ -55,7 +55,7 @@ class secret {
     /// @brief How much more this process may lock now: 2^64 - 1 where nothing limits it. What the
     /// process locks by other means counts as well.
     /// @par Errors `os_failure`
-    /// @par Complexity four system calls
+    /// @par Complexity at most seven system calls
     [[nodiscard]] result<std::uint64_t> lockable_bytes() const noexcept;
 
     /// @brief Maps fresh zeroed memory.
