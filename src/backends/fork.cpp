@@ -74,6 +74,10 @@ result<void> treat_in_child(range where, fork_treatment treatment) noexcept {
     return fail(errc::not_supported);
 }
 
+result<void> give_access_here_only(range view, int protection) noexcept {
+    return advise(view, MADV_DONTFORK).and_then([&] { return protect(view, protection); });
+}
+
 } // namespace palloc::inline v0::os
 
 namespace palloc::inline v0::detail {

@@ -30,4 +30,9 @@ namespace palloc::inline v0::os {
 /// @par Errors `not_supported` for any other; `os_failure`
 [[nodiscard]] result<void> treat_in_child(range where, fork_treatment treatment) noexcept;
 
+/// @brief Gives access to a shared view that nobody may touch yet, once no child will have it: a
+/// fork in between finds nothing that it could look at or change.
+/// @par Errors `os_failure`
+[[nodiscard]] result<void> give_access_here_only(range view, int protection) noexcept;
+
 } // namespace palloc::inline v0::os

@@ -49,11 +49,6 @@ result<int> open_reader(int file) noexcept {
     return os::open(path.data(), O_RDONLY);
 }
 
-/// @brief Sees to it that no child has a view, before the view can be written.
-result<void> make_writable_here_only(range view) noexcept {
-    return os::advise(view, MADV_DONTFORK).and_then([&] { return os::protect(view, read_write); });
-}
-
 result<void> move_over(os::scoped_view& view, range place) noexcept {
     return os::remap(view.get(), place.bytes, MREMAP_MAYMOVE | MREMAP_FIXED, place.base)
         .map([&](address) noexcept { view.release(); });
@@ -90,7 +85,7 @@ result<memfd::region> memfd::map(const map_request& wanted) noexcept {
         return tl::unexpected(placed.error());
     os::scoped_view view(*placed);
     if (!shared)
-        if (const auto ours = make_writable_here_only(view.get()); !ours)
+        if (const auto ours = os::give_access_here_only(view.get(), read_write); !ours)
             return tl::unexpected(ours.error());
     return region(view.release(), file.release(), *generation);
 }
@@ -149,7 +144,7 @@ result<address> memfd::open_alias(region& it) noexcept {
     if (!base)
         return base;
     os::scoped_view view({*base, it.where_.bytes});
-    if (const auto ours = make_writable_here_only(view.get()); !ours)
+    if (const auto ours = os::give_access_here_only(view.get(), read_write); !ours)
         return tl::unexpected(ours.error());
     return it.alias_ = view.release().base;
 }
@@ -231,16 +226,36 @@ result<void> memfd::resize(region& it, std::uint64_t bytes, bool may_move) noexc
     const std::uint64_t before = it.where_.bytes;
     if (*wanted == before)
         return {};
+    if (*wanted < before)
+        return shorten(it, *wanted);
     if (const auto sized = os::set_size(it.file_, *wanted); !sized)
         return sized;
     const auto placed = os::remap(it.where_, *wanted, may_move ? MREMAP_MAYMOVE : 0);
     if (!placed) {
-        (void)os::truncate(it.file_, before); // it had that size: nothing new is asked for
+        (void)os::truncate(it.file_, before);
         return !may_move && placed.error().os_code == ENOMEM ? fail(errc::no_room)
                                                              : tl::unexpected(placed.error());
     }
     it.where_ = {*placed, *wanted};
     return {};
+}
+
+/// @brief The view first: it can be made longer again, which what the file loses cannot. Whether
+/// the file may be shortened is asked before.
+result<void> memfd::shorten(region& it, std::uint64_t bytes) noexcept {
+    const auto seals = os::seals(it.file_);
+    if (!seals)
+        return tl::unexpected(seals.error());
+    if ((*seals & F_SEAL_SHRINK) != 0)
+        return fail(errc::os_failure, EPERM);
+    const range before = it.where_;
+    if (const auto placed = os::remap(before, bytes, 0); !placed)
+        return tl::unexpected(placed.error());
+    it.where_.bytes = bytes;
+    auto cut = os::truncate(it.file_, bytes);
+    if (!cut && os::remap(it.where_, before.bytes, 0))
+        it.where_ = before;
+    return cut;
 }
 
 /// @brief One call to the system puts the new view where the old one was: nothing to undo. Views of
@@ -282,7 +297,7 @@ result<void> memfd::place_writable(const region& it, range part) noexcept {
         return tl::unexpected(base.error());
     os::scoped_view view({*base, part.bytes});
     if (!shared)
-        if (const auto ours = make_writable_here_only(view.get()); !ours)
+        if (const auto ours = os::give_access_here_only(view.get(), read_write); !ours)
             return ours;
     return move_over(view, part);
 }

@@ -7,6 +7,7 @@
 
 #include <sys/mman.h>
 
+#include "files.hpp"
 #include "fork.hpp"
 #include "keys.hpp"
 #include "os.hpp"
@@ -37,14 +38,13 @@ result<address> memfd::open_part(region& it, range part) noexcept {
         return fail(errc::os_failure, EPERM);
     const range pages = pages_around(part);
     const auto offset = static_cast<off_t>(pages.base - it.where_.base);
-    const auto base = os::map(0, pages.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, it.file_, offset);
+    const auto base = os::map(0, pages.bytes, PROT_NONE, MAP_SHARED, it.file_, offset);
     if (!base)
         return base;
-    if (const auto ours = os::advise({*base, pages.bytes}, MADV_DONTFORK); !ours) {
-        (void)os::unmap({*base, pages.bytes});
+    os::scoped_view view({*base, pages.bytes});
+    if (const auto ours = os::give_access_here_only(view.get(), PROT_READ | PROT_WRITE); !ours)
         return tl::unexpected(ours.error());
-    }
-    return *base + (part.base - pages.base);
+    return view.release().base + (part.base - pages.base);
 }
 
 result<void> memfd::close_part(region&, range opened) noexcept {

@@ -175,8 +175,10 @@ result<address> map_large_pages_aligned(std::uint64_t bytes, std::uint64_t align
         const auto place = map_aligned(bytes, alignment, page_bytes(), addresses_only);
         if (!place)
             return place;
-        if (const auto freed = unmap({*place, bytes}); !freed)
+        if (const auto freed = unmap({*place, bytes}); !freed) {
+            (void)unmap({*place, bytes}); // one that the system would not split may go yet
             return tl::unexpected(freed.error());
+        }
         const auto taken = map_if_free(*place, bytes, what);
         if (taken || taken.error().os_code != EEXIST)
             return taken;

@@ -23,9 +23,15 @@ result<void> map_over(range pages) noexcept {
     return os::map(pages.base, pages.bytes, PROT_NONE, anonymous | MAP_FIXED).map([](address) {});
 }
 
-/// @brief Access first, so that nothing is lost where that fails.
+/// @brief Access first, so that nothing is lost where that fails. Where the pages then cannot be
+/// dropped they are as accessible as before, and hold what they held.
 result<void> empty(range pages) noexcept {
-    return os::protect(pages, PROT_NONE).and_then([&] { return os::drop(pages); });
+    if (const auto hidden = os::protect(pages, PROT_NONE); !hidden)
+        return hidden;
+    auto dropped = os::drop(pages);
+    if (!dropped)
+        (void)os::protect(pages, PROT_READ | PROT_WRITE);
+    return dropped;
 }
 
 } // namespace

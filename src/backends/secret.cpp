@@ -31,6 +31,18 @@ std::uint64_t number_after(std::string_view text, std::string_view label, int ra
     return value;
 }
 
+/// @brief Whether this process lives in the first user namespace: what it may do in another one is
+/// nothing to the limit on locked memory.
+result<bool> is_in_first_namespace() noexcept {
+    constexpr ino_t first = 0xEFFFFFFD; // PROC_USER_INIT_INO
+    const auto file = os::open("/proc/self/ns/user");
+    if (!file) // a kernel without such namespaces
+        return file.error().os_code == ENOENT ? result<bool>(true) : tl::unexpected(file.error());
+    const auto status = os::status(*file);
+    (void)os::close(*file);
+    return status.map([](const struct stat& seen) noexcept { return seen.st_ino == first; });
+}
+
 } // namespace
 
 std::size_t secret::page_bytes() const noexcept {
@@ -50,8 +62,14 @@ result<std::uint64_t> secret::lockable_bytes() const noexcept {
     if (!filled)
         return tl::unexpected(filled.error());
     const std::string_view status(text.data(), *filled);
-    const bool may_lock_all = (number_after(status, "\nCapEff:", 16) >> CAP_IPC_LOCK & 1) != 0;
-    if (may_lock_all || limit->rlim_cur == RLIM_INFINITY)
+    bool is_unlimited = limit->rlim_cur == RLIM_INFINITY;
+    if (!is_unlimited && (number_after(status, "\nCapEff:", 16) >> CAP_IPC_LOCK & 1) != 0) {
+        const auto counts = is_in_first_namespace();
+        if (!counts)
+            return tl::unexpected(counts.error());
+        is_unlimited = *counts;
+    }
+    if (is_unlimited)
         return ~std::uint64_t{0};
     const std::uint64_t locked = number_after(status, "\nVmLck:", 10) * 1024;
     return limit->rlim_cur > locked ? limit->rlim_cur - locked : 0;
@@ -80,15 +98,17 @@ result<secret::region> secret::map(const map_request& wanted) noexcept {
     const os::scoped_file file(*made);
     if (const auto sized = os::set_size(file.get(), *bytes); !sized)
         return tl::unexpected(sized.error());
+    constexpr int read_write = PROT_READ | PROT_WRITE;
     const auto where = os::map_placed(
-        wanted, {.protection = PROT_READ | PROT_WRITE, .flags = MAP_SHARED, .file = file.get()});
+        wanted,
+        {.protection = absent ? PROT_NONE : read_write, .flags = MAP_SHARED, .file = file.get()});
     if (!where)
         return tl::unexpected(where.error().os_code == EAGAIN ? error{errc::over_limit, EAGAIN}
                                                               : where.error());
     os::scoped_view view(*where);
     if (absent)
-        if (const auto treated = os::advise(view.get(), MADV_DONTFORK); !treated)
-            return tl::unexpected(treated.error());
+        if (const auto ours = os::give_access_here_only(view.get(), read_write); !ours)
+            return tl::unexpected(ours.error());
     return region(view.release(), generation);
 }
 

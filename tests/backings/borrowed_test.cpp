@@ -11,6 +11,10 @@ namespace {
 
 using namespace palloc;
 
+// Who mapped the range decides what a child finds of it.
+static_assert(!backing_states_fork_treatment<borrowed> &&
+              !backing_states_fork_treatment<borrowed_touchable>);
+
 BOOST_AUTO_TEST_CASE(takes_over_a_range_and_what_is_known_of_it) {
     int owner = 0;
     borrowed backing;

@@ -15,6 +15,7 @@ struct touchable_parent : test::bump_parent {
 };
 static_assert(memory_may_be_touched<carved<touchable_parent>>);
 static_assert(!memory_may_be_touched<carved<test::bump_parent>>);
+static_assert(!backing_states_fork_treatment<carved<touchable_parent>>); // no parent can be asked
 
 BOOST_AUTO_TEST_CASE(maps_and_unmaps) {
     test::bump_parent parent;

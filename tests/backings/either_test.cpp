@@ -15,6 +15,7 @@ static_assert(backing_can_map<both> && memory_may_be_touched<both>);
 static_assert(backing_replaces_parts_of_views<both> && backing_can_forbid_writers<both>);
 static_assert(backing_can_populate<both>);
 static_assert(backing_can_change_permissions<both>);
+static_assert(!backing_states_fork_treatment<both>); // but region by region
 
 } // namespace
 

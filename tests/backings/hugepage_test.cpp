@@ -10,9 +10,12 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <fcntl.h>
 #include <string>
 #include <unistd.h>
 #include <vector>
+
+#include <sys/file.h>
 
 #include "backends/os.hpp"
 #include "support/address_space.hpp"
@@ -37,6 +40,20 @@ void need_huge_pages(unsigned long pages) {
 void touch(range where) {
     for (std::uint64_t at = 0; at < where.bytes; at += 4096)
         *reinterpret_cast<volatile char*>(where.base + at) = 1;
+}
+
+BOOST_AUTO_TEST_CASE(programs_take_turns_at_the_number_of_huge_pages) {
+    const std::string number = test::huge_pages::file("nr_hugepages");
+    const test::huge_pages pages(0);
+    const int other = test::in_child([&] { // as another program would
+        const int file = ::open(number.c_str(), O_RDONLY | O_CLOEXEC);
+        if (file < 0)
+            return 77;
+        return ::flock(file, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+    });
+    if (other == 77)
+        test::skip("this kernel has no 2 MiB pages");
+    BOOST_TEST(other == EWOULDBLOCK);
 }
 
 BOOST_AUTO_TEST_CASE(exhausted_pages_lead_down_the_ladder) {
@@ -158,6 +175,48 @@ BOOST_AUTO_TEST_CASE(transparent_pages_are_large) {
     BOOST_TEST(backing.unmap(region).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(a_rung_that_fails_leads_to_the_next) {
+    const test::huge_pages pages(2);
+    for (const bool is_aligned : {false, true}) {
+        hugepage backing;
+        const map_request wanted{.bytes = 2 * huge, .alignment = is_aligned ? 8 * huge : 1};
+        auto first = backing.map(wanted).value();
+        page_rung reached = backing.rung(first);
+        BOOST_TEST(backing.unmap(first).has_value());
+        BOOST_TEST((reached >= page_rung::transparent || reached == page_rung::base));
+        // One rung after the other is refused, each by a failure of its own.
+        if (reached == page_rung::huge) {
+            const std::uint64_t files = os::calls(os::call::open);
+            os::fail_nth(os::call::map, is_aligned ? 2 : 1, ENOMEM);
+            auto second = backing.map(wanted).value();
+            reached = backing.rung(second);
+            BOOST_TEST((reached <= page_rung::transparent));
+            BOOST_TEST(os::calls(os::call::open) > files); // it asked for transparent ones
+            BOOST_TEST(backing.unmap(second).has_value());
+        }
+    }
+    hugepage lower({.gigantic = false, .huge = false, .in_child = fork_treatment::copied});
+    auto large = lower.map({.bytes = 2 * huge}).value();
+    const page_rung best = lower.rung(large);
+    BOOST_TEST(lower.unmap(large).has_value());
+    if (best != page_rung::transparent)
+        test::skip("this system gives no transparent huge pages");
+    const std::uint64_t mapped = test::mapped_pages();
+    const auto reaches_base = [&](os::call kind, int why) {
+        os::fail_nth(kind, 1, why);
+        auto made = lower.map({.bytes = 2 * huge}).value();
+        BOOST_TEST((lower.rung(made) == page_rung::base));
+        BOOST_TEST(test::mapped_pages() == mapped + 2 * huge / 4096); // and no more than that
+        touch(lower.where(made));
+        BOOST_TEST(lower.unmap(made).has_value());
+    };
+    reaches_base(os::call::map, ENOMEM);
+    reaches_base(os::call::advise, EINVAL);  // a kernel without them
+    reaches_base(os::call::process, EINVAL); // which cannot say whether they are allowed
+    reaches_base(os::call::open, EMFILE);
+    reaches_base(os::call::read, EIO);
+}
+
 BOOST_AUTO_TEST_CASE(huge_pages_are_given_back_whole) {
     const test::huge_pages pages(2);
     need_huge_pages(2);
@@ -237,10 +296,17 @@ BOOST_AUTO_TEST_CASE(every_system_call_may_fail) {
         BOOST_TEST(backing.unmap(warm).has_value());
         const unsigned long there = test::huge_pages::left();
         const auto points = test::fail_every_call([&] {
-            auto made = backing.map({.bytes = 2 * huge});
-            if (!made)
+            // More than large pages have by themselves: a place is found first, and given up.
+            auto made = backing.map({.bytes = 2 * huge, .alignment = 8 * huge});
+            if (!made) {
+                BOOST_TEST(made.error().os_code == ENOTRECOVERABLE);
                 return false;
+            }
             const range where = backing.where(*made);
+            BOOST_TEST(where.base % (8 * huge) == 0);
+            BOOST_TEST(
+                backing.page_bytes(*made) ==
+                (backing.rung(*made) == page_rung::huge ? std::size_t{huge} : os::page_bytes()));
             *reinterpret_cast<volatile char*>(where.base) = 7;
             bool all = backing.physical(*made, where.base).has_value() || !may_see;
             if (!backing.discard(*made, where)) {

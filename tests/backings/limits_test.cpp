@@ -12,12 +12,14 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <sched.h>
 #include <unistd.h>
 #include <vector>
 
 #include <sys/resource.h>
 
 #include "backends/os.hpp"
+#include "models/backings.hpp"
 #include "support/address_space.hpp"
 #include "support/huge_pages.hpp"
 #include "support/in_child.hpp"
@@ -35,10 +37,13 @@ bool set_limit(int resource, rlim_t value) {
     return ::setrlimit(static_cast<__rlimit_resource_t>(resource), &limit) == 0;
 }
 
-/// Maps until it fails with `expected`, at least `least` times; unmaps, and maps as often again.
-/// Answers 0, or which of it went wrong.
+/// Maps until it fails with `expected`, at least `least` times; looks at what it has, unmaps it,
+/// and maps as often again. Answers 0, or which of it went wrong.
 template <class Backing>
 int exhaust(Backing backing, const map_request& wanted, error expected, std::size_t least) {
+    const auto first_word = [&](const typename Backing::region& it) -> volatile std::uint64_t& {
+        return *reinterpret_cast<volatile std::uint64_t*>(backing.where(it).base);
+    };
     std::vector<typename Backing::region> regions;
     regions.reserve(50'000); // nothing is allocated while there is no room
     auto warm = backing.map(wanted);
@@ -55,9 +60,15 @@ int exhaust(Backing backing, const map_request& wanted, error expected, std::siz
                     return 10 + made.error().os_code;
                 break;
             }
-            *reinterpret_cast<volatile char*>(backing.where(*made).base) = 1;
+            if constexpr (backing_can_commit<Backing>)
+                if (!backing.commit(*made, backing.where(*made)))
+                    return 7;
+            first_word(*made) = regions.size() + 1;
             regions.push_back(*made);
         }
+        for (std::uint64_t i = 0; i != regions.size(); ++i)
+            if (first_word(regions[i]) != i + 1)
+                return 6;
         if (regions.size() < least || (round == 1 && regions.size() != first_time))
             return 2;
         first_time = regions.size();
@@ -79,6 +90,22 @@ BOOST_AUTO_TEST_CASE(descriptors) {
                               ? exhaust(memfd(), {.bytes = 4096}, {errc::os_failure, EMFILE}, 40)
                               : 5;
                }) == 0);
+    const test::rig<secret> needed; // or the rest is skipped
+    BOOST_TEST(test::in_child([] {
+                   // A secret needs a descriptor while it is mapped, and none later.
+                   secret backing;
+                   auto before = backing.map({.bytes = 4096});
+                   if (!before || !set_limit(RLIMIT_NOFILE, 0))
+                       return 1;
+                   const range where = backing.where(*before);
+                   *reinterpret_cast<volatile char*>(where.base) = 's';
+                   const auto more = backing.map({.bytes = 4096});
+                   if (more || more.error() != error{errc::os_failure, EMFILE})
+                       return 2;
+                   if (*reinterpret_cast<volatile char*>(where.base) != 's')
+                       return 3;
+                   return backing.unmap(*before) ? 0 : 4;
+               }) == 0);
 }
 
 BOOST_AUTO_TEST_CASE(address_space) {
@@ -93,6 +120,8 @@ BOOST_AUTO_TEST_CASE(address_space) {
                    if (const int wrong = exhaust(mmap_backing(), wanted, none, 50))
                        return wrong;
                    if (const int wrong = exhaust(memfd(), wanted, none, 50))
+                       return wrong;
+                   if (const int wrong = exhaust(reserve(), wanted, none, 50))
                        return wrong;
                    return exhaust(hugepage({.gigantic = false, .huge = false}), wanted, none, 50);
                }) == 0);
@@ -133,30 +162,46 @@ BOOST_AUTO_TEST_CASE(file_sizes) {
                }) == 0);
 }
 
+/// Where the limit holds: what may be locked is told, can be had, and no more than that.
+int lock_all_there_is() {
+    secret backing;
+    const std::uint64_t left = backing.lockable_bytes().value_or(0); // told before it bites
+    if (left == 0 || left > 2 * mebibyte)
+        return 6;
+    auto all = backing.map({.bytes = left});
+    if (!all || backing.lockable_bytes() != std::uint64_t{0})
+        return 7;
+    const auto more = backing.map({.bytes = 4096});
+    if (more || more.error() != error{errc::over_limit, EAGAIN})
+        return 8;
+    if (!backing.unmap(*all) || backing.lockable_bytes() != left)
+        return 9;
+    return exhaust(secret(), {.bytes = 65536}, {errc::over_limit, EAGAIN}, 20);
+}
+
 BOOST_AUTO_TEST_CASE(locked_memory) {
     if (::getuid() != 0)
         test::skip("only root can become somebody whom the limit holds");
     const int end = test::in_child([] {
-        secret backing;
-        if (!backing.map({.bytes = 1}))
+        if (!secret().map({.bytes = 1}))
             return 77;
         if (!set_limit(RLIMIT_MEMLOCK, 2 * mebibyte) || ::setuid(65534) != 0)
             return 5;
-        const std::uint64_t left = backing.lockable_bytes().value_or(0); // told before it bites
-        if (left == 0 || left > 2 * mebibyte)
-            return 6;
-        auto all = backing.map({.bytes = left});
-        if (!all || backing.lockable_bytes() != std::uint64_t{0})
-            return 7;
-        const auto more = backing.map({.bytes = 4096});
-        if (more || more.error() != error{errc::over_limit, EAGAIN})
-            return 8;
-        if (!backing.unmap(*all) || backing.lockable_bytes() != left)
-            return 9;
-        return exhaust(secret(), {.bytes = 65536}, {errc::over_limit, EAGAIN}, 20);
+        return lock_all_there_is();
     });
     if (end == 77)
         test::skip("the kernel has no secret memory");
+    BOOST_TEST(end == 0);
+}
+
+BOOST_AUTO_TEST_CASE(locked_memory_of_who_is_mighty_in_a_namespace_only) {
+    const int end = test::in_child([] {
+        if (!secret().map({.bytes = 1}) || ::unshare(CLONE_NEWUSER) != 0)
+            return 77;
+        return set_limit(RLIMIT_MEMLOCK, 2 * mebibyte) ? lock_all_there_is() : 5;
+    });
+    if (end == 77)
+        test::skip("no secret memory, or no user namespace to be had");
     BOOST_TEST(end == 0);
 }
 
@@ -171,11 +216,22 @@ BOOST_AUTO_TEST_CASE(huge_pages) {
                }) == 0);
 }
 
+BOOST_AUTO_TEST_CASE(gigantic_pages) {
+    const test::gigantic_pages one(1);
+    if (test::gigantic_pages::left() == 0)
+        test::skip("no 1 GiB page: not root, too little memory, or a processor without");
+    BOOST_TEST(test::in_child([] {
+                   return exhaust(hugepage({.huge = false, .transparent = false, .base = false}),
+                                  {.bytes = 1024 * mebibyte}, {errc::os_failure, ENOMEM}, 1);
+               }) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(mappings) {
     if (test::is_sanitized)
         test::skip("a sanitizer needs mappings itself");
     // Pages that are committed by turns cannot share a mapping.
     BOOST_TEST(test::in_child([] {
+                   const bool has_secrets = secret().map({.bytes = 1}).has_value();
                    reserve backing;
                    constexpr std::uint64_t pages = 200'000;
                    auto region = backing.map({.bytes = pages * 4096});
@@ -200,6 +256,8 @@ BOOST_AUTO_TEST_CASE(mappings) {
                        return 3;
                    *reinterpret_cast<volatile char*>(page(0).base) = 'k';
                    *reinterpret_cast<volatile char*>(page(2).base) = 'k';
+                   for (std::uint64_t i = 2; i != committed; ++i)
+                       *reinterpret_cast<volatile std::uint64_t*>(page(2 * i).base) = i;
                    // Without a mapping left nobody gets one, and nothing is lost or left behind.
                    mmap_backing plain;
                    while (plain.map({.bytes = 4096, .alignment = 1 << 16})) {
@@ -214,6 +272,8 @@ BOOST_AUTO_TEST_CASE(mappings) {
                    };
                    if (!refuses(plain) || !refuses(memfd()) || !refuses(hugepage()))
                        return 9;
+                   if (has_secrets && !refuses(secret()))
+                       return 12;
                    const auto replaced =
                        files.replace_view(*file, {seen.base + 4096, 4096}, permissions::read);
                    if (replaced || replaced.error() != none || test::mapped_pages() != mapped)
@@ -232,6 +292,9 @@ BOOST_AUTO_TEST_CASE(mappings) {
                        return 6;
                    if (taken && !others.unmap(*taken))
                        return 7;
+                   for (std::uint64_t i = 2; i != committed; ++i)
+                       if (*reinterpret_cast<volatile std::uint64_t*>(page(2 * i).base) != i)
+                           return 13;
                    return backing.unmap(*region) ? 0 : 8;
                }) == 0);
 }

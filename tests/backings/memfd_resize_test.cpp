@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "backends/os.hpp"
 #include "support/backing_checks.hpp"
@@ -44,6 +45,7 @@ BOOST_AUTO_TEST_CASE(a_region_grows_where_it_is_or_elsewhere_with_its_contents) 
     const range moved = backing.where(region);
     BOOST_TEST(moved.bytes == 64u * 4096);
     BOOST_TEST(moved.base != base);
+    BOOST_TEST((!range{room, 16 * 4096}.contains(moved))); // nothing keeps it where it was mapped
     BOOST_TEST(std::strcmp(bytes_at(moved.base + 4096), "kept") == 0);
     BOOST_TEST(bytes_at(moved.base)[4 * 4096 - 1] == 'l');
 
@@ -80,9 +82,11 @@ BOOST_AUTO_TEST_CASE(what_may_not_be_resized_stays_as_it_is) {
     BOOST_TEST(backing.unmap(region).has_value());
     test::check_fails(backing.resize(region, 4096, true), {errc::bad_argument});
 
-    auto closed = backing.map({.bytes = 4096}).value();
+    auto closed = backing.map({.bytes = 2 * 4096}).value();
     BOOST_TEST(backing.forbid_other_writers(closed).has_value());
-    test::check_fails(backing.resize(closed, 8192, true), {errc::os_failure, EPERM});
+    test::check_fails(backing.resize(closed, 3 * 4096, true), {errc::os_failure, EPERM});
+    test::check_fails(backing.resize(closed, 4096, true), {errc::os_failure, EPERM});
+    bytes_at(backing.where(closed).base)[2 * 4096 - 1] = 't';
     BOOST_TEST(backing.unmap(closed).has_value());
     auto sealed = backing.map({.bytes = 4096}).value();
     BOOST_TEST(backing.replace_view(sealed, permissions::read).has_value());
@@ -104,6 +108,31 @@ BOOST_AUTO_TEST_CASE(what_a_region_grew_by_is_no_childs_either) {
     BOOST_TEST(backing.unmap(region).has_value());
 }
 
+BOOST_AUTO_TEST_CASE(what_cannot_be_shortened_keeps_its_tail_under_a_lower_limit) {
+    BOOST_TEST(test::in_child([] {
+                   memfd backing;
+                   auto region = backing.map({.bytes = 8 * 4096});
+                   if (!region)
+                       return 1;
+                   const range where = backing.where(*region);
+                   bytes_at(where.base)[where.bytes - 1] = 't';
+                   const rlimit lower{4 * 4096, 4 * 4096}; // to make it longer again would kill
+                   if (::setrlimit(RLIMIT_FSIZE, &lower) != 0)
+                       return 2;
+                   for (const auto kind : {os::call::seals, os::call::remap, os::call::truncate}) {
+                       os::fail_nth(kind, 1, ENOMEM);
+                       if (backing.resize(*region, 2 * 4096, true))
+                           return 3;
+                       if (backing.where(*region) != where ||
+                           bytes_at(where.base)[where.bytes - 1] != 't')
+                           return 4;
+                   }
+                   if (!backing.resize(*region, 2 * 4096, true))
+                       return 5;
+                   return backing.unmap(*region) ? 0 : 6;
+               }) == 0);
+}
+
 BOOST_AUTO_TEST_CASE(every_system_call_of_a_resize_may_fail) {
     memfd backing;
     auto warm = backing.map({.bytes = 1}).value();
@@ -113,16 +142,19 @@ BOOST_AUTO_TEST_CASE(every_system_call_of_a_resize_may_fail) {
         if (!made)
             return false;
         std::strcpy(bytes_at(backing.where(*made).base), "stays");
+        std::strcpy(bytes_at(backing.where(*made).base + 4000), "the tail");
         bool all = true;
         for (const std::uint64_t bytes : {16U * 4096, 2U * 4096}) {
             const range before = backing.where(*made);
             if (!backing.resize(*made, bytes, true)) {
                 all = false;
                 BOOST_TEST(backing.where(*made) == before);
+                BOOST_TEST(std::strcmp(bytes_at(before.base + before.bytes - 96), "the tail") == 0);
                 bytes_at(before.base)[before.bytes - 1] = 'e'; // the file reaches as far
                 BOOST_TEST(backing.resize(*made, bytes, true).has_value());
             }
             BOOST_TEST(backing.where(*made).bytes == bytes);
+            std::strcpy(bytes_at(backing.where(*made).base + bytes - 96), "the tail");
             BOOST_TEST(std::strcmp(bytes_at(backing.where(*made).base), "stays") == 0);
         }
         const bool is_closed = backing.forbid_other_writers(*made).has_value();

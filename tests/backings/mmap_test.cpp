@@ -182,7 +182,17 @@ BOOST_AUTO_TEST_CASE(every_system_call_may_fail) {
     os::fail_nth(os::call::protect, 1, EACCES);
     test::check_fails(backing.protect(region, where, permissions::read),
                       {errc::os_failure, EACCES});
-    BOOST_TEST(test::page_probe().writable(where.base));
+    const test::page_probe probe;
+    BOOST_TEST(probe.writable(where.base));
+    if (backing.lock(region, view::main)) { // this machine has keys
+        os::fail_nth(os::call::key_protect, 1, EACCES);
+        test::check_fails(backing.unlock(region, view::main), {errc::os_failure, EACCES});
+        BOOST_TEST(!probe.writable(where.base));
+        BOOST_TEST(backing.unlock(region, view::main).has_value());
+        os::fail_nth(os::call::key_protect, 1, EACCES);
+        test::check_fails(backing.lock(region, view::main), {errc::os_failure, EACCES});
+        BOOST_TEST(probe.writable(where.base));
+    }
     BOOST_TEST(backing.unmap(region).has_value());
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <optional>
 #include <span>
 #include <sstream>
 #include <string>
@@ -106,7 +107,9 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(nothing_is_left_behind, Backing, real_backings) {
     // A sanitizer takes ten times as long.
     const bool fewer = test::is_sanitized && std::getenv("PALLOC_FULL") == nullptr;
     const std::uint64_t cycles = fewer ? 2'000 : 10'000;
-    const test::huge_pages pages(std::is_same_v<Backing, hugepage> ? 2 : 0);
+    std::optional<test::huge_pages> pages;
+    if (std::is_same_v<Backing, hugepage>)
+        pages.emplace(2U);
     test::rig<Backing> it;
     BOOST_TEST(use(it.backing, 0)); // what stays once, such as the page that tells forks
     (void)mappings();

@@ -244,6 +244,49 @@ BOOST_AUTO_TEST_CASE(drained_chunks_serve_again_before_the_pool_grows) {
     BOOST_TEST(mistakes.seen.empty());
 }
 
+/// Counts the chunks whose memory, and whose addresses, the pool said that it gave back.
+struct return_counter {
+    static constexpr bool is_concurrent = true;
+    std::vector<range> discarded;
+    std::vector<range> removed;
+    void on(const event& happened) noexcept {
+        if (happened.what == event::kind::discard)
+            discarded.push_back(happened.where);
+        if (happened.what == event::kind::remove_chunk)
+            removed.push_back(happened.where);
+    }
+};
+
+BOOST_AUTO_TEST_CASE(what_drains_and_retires_is_told_and_counted_as_far_as_it_went_back) {
+    fake_space space;
+    pool<static_granule<64>, fake_demand_paged, atomic, first_fit, unprotected, return_counter> it(
+        {.growth = growth_policy::refill(4096)}, {}, fake_demand_paged(space));
+    std::vector<address> blocks;
+    for (int i = 0; i != 3; ++i)
+        blocks.push_back(it.allocate(4096).value());
+    std::ranges::sort(blocks);
+    for (const address block : blocks)
+        BOOST_TEST(it.deallocate(block, 4096).has_value());
+    const auto& told = it.observer<return_counter>();
+    const auto are_distinct_chunks = [&](std::vector<range> all) {
+        std::ranges::sort(all, {}, &range::base);
+        return std::ranges::adjacent_find(all) == all.end() &&
+               std::ranges::all_of(all, [&](range each) {
+                   return each.bytes == 4096 && std::ranges::binary_search(blocks, each.base);
+               });
+    };
+    space.script.fail_nth(backing_call::discard, 2);
+    BOOST_TEST(it.drain_empty_chunks() == 2 * 4096u);
+    BOOST_TEST(it.drained_chunks() == 3u); // the one that was refused as well
+    BOOST_TEST(told.discarded.size() == 2u);
+    BOOST_TEST(are_distinct_chunks(told.discarded));
+    BOOST_TEST(told.removed.empty());
+    BOOST_TEST(it.retire_drained_chunks() == 3 * 4096u);
+    BOOST_TEST(told.removed.size() == 3u);
+    BOOST_TEST(are_distinct_chunks(told.removed));
+    BOOST_TEST(told.discarded.size() == 2u);
+}
+
 BOOST_AUTO_TEST_CASE(memory_is_given_back_while_others_allocate) {
     using shared = pool_over<mmap_backing, boundary<atomic>>;
     shared it({.growth = growth_policy::refill(mebibyte)});

@@ -8,6 +8,7 @@
 #else
 #include <type_traits>
 #include <unistd.h>
+#include <utility>
 
 #include <sys/wait.h>
 #endif
@@ -40,9 +41,9 @@ template <class Act>
 inline void needs_fork() {}
 
 /// @brief Forks, and exits with what `act` answers there: an int, or a bool that is true for 0. A
-/// child that hangs is killed by SIGALRM after `seconds`.
+/// child that hangs is killed by SIGALRM after `seconds`. Answers the child, for `end_of`.
 template <class Act>
-[[nodiscard]] int in_child(Act&& act, unsigned seconds = 60) {
+[[nodiscard]] pid_t start_child(Act&& act, unsigned seconds = 60) {
     const pid_t child = ::fork();
     if (child == 0) {
         ::alarm(seconds);
@@ -51,7 +52,13 @@ template <class Act>
         else
             ::_exit(act());
     }
-    return end_of(child);
+    return child;
+}
+
+/// @brief The same, and waits for its end.
+template <class Act>
+[[nodiscard]] int in_child(Act&& act, unsigned seconds = 60) {
+    return end_of(start_child(std::forward<Act>(act), seconds));
 }
 
 #endif

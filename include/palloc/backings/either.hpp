@@ -63,16 +63,11 @@ class either {
             return tl::unexpected(got.error());
         return region(std::in_place_index<1>, std::move(*got));
     }
-    /// @brief What a child of fork finds of that region.
+    /// @brief What a child of fork finds of that region: known once it is, as either may map it.
     [[nodiscard]] fork_treatment in_child(const region& it) const noexcept
-        requires backing_states_fork_treatment<First>
+        requires backing_states_fork_treatment<First> && backing_states_fork_treatment<Second>
     {
-        if (is_first(it))
-            return first_.in_child();
-        if constexpr (backing_states_fork_treatment<Second>)
-            return second_.in_child();
-        else
-            return fork_treatment::copied;
+        return is_first(it) ? first_.in_child() : second_.in_child();
     }
     [[nodiscard]] result<void> unmap(region& it) noexcept {
         return is_first(it) ? first_.unmap(*std::get_if<0>(&it))

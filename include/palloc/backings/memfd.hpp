@@ -13,7 +13,8 @@
 ///
 /// In a child of fork: by default what is not writable is shared, and writable views are absent, so
 /// that neither side can change what the other relies on. A child can do nothing with a region but
-/// unmap it. The file never allows execution by name (MFD_NOEXEC_SEAL, where the kernel knows it).
+/// unmap it, but it inherits the descriptor, until it does so or execs. The file never allows
+/// execution by name (MFD_NOEXEC_SEAL, where the kernel knows it).
 #pragma once
 
 #include <palloc/concepts/backing.hpp>
@@ -130,11 +131,14 @@ class memfd {
 
     /// @brief Makes the region longer or shorter at its end, rounded up to whole pages. Where the
     /// addresses behind it are taken, its pages move, contents and all, if they may: `where` tells
-    /// where to. New pages are zeros.
+    /// where to, which is a multiple of a page and need be no more, nor lie in the `within` that it
+    /// was mapped with. New pages are zeros.
     /// @par Errors `zero_size`; `too_large`; `no_room` where it would have to move; `bad_argument`
     /// while the alias is open; `not_supported` in a child; `os_failure`: EFBIG as for `map`, EPERM
     /// where sealed or closed to other writers, EFAULT where parts of the view were replaced.
-    /// Nothing changed, but that pages which were to go read as zeros.
+    /// Nothing changed, unless `where` is shorter: then the kernel refused to shorten the file, and
+    /// another thread has taken the addresses meanwhile.
+    /// @par Complexity three system calls, four to grow where the addresses are taken
     [[nodiscard]] result<void> resize(region& it, std::uint64_t bytes, bool may_move) noexcept;
 
     /// @brief Maps the pages of a part once more, writable, elsewhere. No child ever has them.
@@ -168,6 +172,7 @@ class memfd {
     }
     [[nodiscard]] result<void> place_reading(region& it, range part, permissions allowed) noexcept;
     [[nodiscard]] result<void> place_writable(const region& it, range part) noexcept;
+    [[nodiscard]] static result<void> shorten(region& it, std::uint64_t bytes) noexcept;
 
     memfd_options options_;
 };

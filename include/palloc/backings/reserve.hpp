@@ -74,7 +74,7 @@ class reserve {
     /// @brief Gives up every page that lies wholly in `part`: its memory, its contents, access.
     /// Where the process has no mapping left to tell the pages apart, they stay accessible, zeroed.
     /// @par Errors `bad_argument` outside the region; `not_supported` in a child where it is
-    /// absent; `os_failure`: no contents are lost
+    /// absent; `os_failure`: no contents are lost, and all of the pages are committed
     [[nodiscard]] result<void> decommit(region& it, range part) noexcept;
 
     /// @brief From now on the mapping itself stays when pages are decommitted, and with it what the

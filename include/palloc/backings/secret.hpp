@@ -3,7 +3,7 @@
 /// @brief Memory that the kernel takes out of its own view: neither /proc/PID/mem nor ptrace nor a
 /// dump nor swap shows it.
 ///
-/// When to choose it: keys and passwords. Costs: five system calls to map; the memory is locked,
+/// When to choose it: keys and passwords. Costs: six system calls to map; the memory is locked,
 /// and counts against RLIMIT_MEMLOCK, of which `lockable_bytes` says how much is left; 24 bytes a
 /// chunk. It is never executable, cannot be sealed, and another thread reads it as ever.
 ///
@@ -55,7 +55,7 @@ class secret {
     /// @brief How much more this process may lock now: 2^64 - 1 where nothing limits it. What the
     /// process locks by other means counts as well.
     /// @par Errors `os_failure`
-    /// @par Complexity four system calls
+    /// @par Complexity at most seven system calls
     [[nodiscard]] result<std::uint64_t> lockable_bytes() const noexcept;
 
     /// @brief Maps fresh zeroed memory.

@@ -54,13 +54,14 @@ class pool_returns : public pool_blocks<Granule, Backing, Bitmap, Protection, Ob
 
     /// @brief Takes chunks without live blocks out of use while others allocate, all but `keep` of
     /// them, and gives their memory back to the system. Their addresses stay the pool's, and serve
-    /// again before it grows. Answers their bytes.
+    /// again before it grows. Answers the bytes that went back: none of a chunk whose memory the
+    /// backing cannot discard, or whose discard the system refused, though it is drained.
     /// @par Complexity  O(granules / 64)
     std::uint64_t drain_empty_chunks(std::size_t keep = 0) noexcept
         requires(is_concurrent)
     {
         const auto lock = this->growth_lock();
-        std::uint64_t drained = 0;
+        std::uint64_t given = 0;
         this->for_each_chunk([&](chunk& c) {
             if (c.drained.load(std::memory_order_relaxed) || !base::is_empty(c))
                 return;
@@ -73,11 +74,12 @@ class pool_returns : public pool_blocks<Granule, Backing, Bitmap, Protection, Ob
             c.drained.store(true, std::memory_order_relaxed);
             ++drained_chunks_;
             if constexpr (backing_can_discard<Backing>)
-                if (backing_.discard(c.source, c.where))
+                if (backing_.discard(c.source, c.where)) {
                     notify({.what = event::kind::discard, .where = c.where});
-            drained += c.where.bytes;
+                    given += c.where.bytes;
+                }
         });
-        return drained;
+        return given;
     }
 
     /// @brief Removes the chunks that are drained. Alone: no other thread or signal handler is in a
