@@ -84,7 +84,8 @@ class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, 
 
     /// @brief A listed, empty pool.
     /// @par Errors  `bad_argument`: no name, a name that is taken, an alignment that is no power of
-    ///   two, an order of 32 or more, a strength that there is not; `os_failure`. Nothing stays.
+    ///   two, an order of 32 or more, a strength that there is not; `corrupted`: the list of
+    ///   pools was overwritten; `os_failure`. Nothing stays.
     [[nodiscard]] static result<handle> create(const pmalloc_options& options,
                                                Protection protection,
                                                Backing backing = Backing()) noexcept {
@@ -103,8 +104,7 @@ class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, 
         auto* const made =
             ::new (*storage) record(options, {name, options.name.size()}, std::move(books),
                                     *writable, std::move(protection), std::move(backing));
-        if (const auto listed = process_registry<any_pmalloc>.add(made->pool.public_.entry);
-            !listed) {
+        if (const auto listed = pmalloc_registry().add(made->pool.public_.entry); !listed) {
             detail::pmalloc_public& unlisted = made->pool.public_;
             drop(*made);
             release(unlisted);
@@ -325,7 +325,10 @@ class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, 
         auto* const all =
             reinterpret_cast<record*>(reinterpret_cast<std::byte*>(pool) - offset_of_pool());
         detail::pmalloc_public& last = pool->public_;
-        process_registry<any_pmalloc>.remove(last.entry, [&] { drop(*all); });
+        const misuse_policy on_misuse = pool->options_.on_misuse;
+        if (!pmalloc_registry().remove(last.entry, [&] { drop(*all); }))
+            on_misuse.handler(on_misuse.context,
+                              {errc::corrupted, {address_of(&last.entry), sizeof last.entry}, {}});
         release(last);
     }
     [[nodiscard]] static std::size_t offset_of_pool() noexcept {

@@ -4,8 +4,8 @@
 ///
 ///     pages of the books: [guarded_metadata][basic_pmalloc: the pool, its policies][name] then
 ///                         chunk records, tables, bitmaps; read-only once anything is protected
-///     ordinary memory:    what everybody may change because it decides nothing: the place in the
-///                         list of pools, and the counters
+///     ordinary memory:    the counters, which decide nothing, and the place in the list of pools,
+///                         which is sealed by a key: what it says is compared before it is used
 ///
 /// Not used by itself.
 #pragma once
@@ -46,7 +46,7 @@ struct pmalloc_public {
     pmalloc_public(any_pmalloc& pool, std::string_view name) noexcept
         : entry(pool, nullptr, name) {}
 
-    registry<any_pmalloc>::listing entry;
+    registry<any_pmalloc, sealed_by_key>::listing entry;
     concurrent_statistics counts;
     atomic_counter dead_bytes;
     atomic_counter dead_blocks;
