@@ -43,6 +43,13 @@ struct takes_memory_and_fails {
     std::pmr::vector<int> some;
 };
 
+} // namespace
+
+template <>
+inline constexpr bool palloc::all_lies_in_its_resource<takes_memory_and_fails> = true;
+
+namespace {
+
 /// The `n`-th call of a kind fails, for a scope.
 class failing_call {
   public:
