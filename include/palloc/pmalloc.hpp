@@ -187,7 +187,16 @@ class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, 
                  std::constructible_from<T, Args...>)
     [[nodiscard]] result<T*>
     make(Args&&... args) noexcept(std::is_nothrow_constructible_v<T, Args...>) {
-        const auto block = alloc_aligned(sizeof(T), alignof(T));
+        return make_flagged<T>(pmalloc_flags::none, std::forward<Args>(args)...);
+    }
+    /// @brief The same, with flags for the request.
+    template <class T, class... Args>
+        requires(is_touchable && destructor_may_be_skipped<T> &&
+                 std::constructible_from<T, Args...>)
+    [[nodiscard]] result<T*>
+    make_flagged(pmalloc_flags flags,
+                 Args&&... args) noexcept(std::is_nothrow_constructible_v<T, Args...>) {
+        const auto block = alloc_aligned(sizeof(T), alignof(T), flags);
         if (!block)
             return tl::unexpected(block.error());
         if (this->is_writable(number(*block))) {
@@ -209,11 +218,12 @@ class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, 
     template <class T>
         requires(is_touchable && destructor_may_be_skipped<T> && std::default_initializable<T>)
     [[nodiscard]] result<std::span<T>>
-    make_array(std::uint64_t count) noexcept(std::is_nothrow_default_constructible_v<T>) {
+    make_array(std::uint64_t count, pmalloc_flags flags = pmalloc_flags::none) noexcept(
+        std::is_nothrow_default_constructible_v<T>) {
         const auto all = layout::array_of<T>(count);
         if (!all)
             return fail(errc::too_large);
-        const auto block = zalloc(all->bytes, all->alignment);
+        const auto block = zalloc(all->bytes, all->alignment, flags);
         if (!block)
             return tl::unexpected(block.error());
         T* const first = static_cast<T*>(*block);

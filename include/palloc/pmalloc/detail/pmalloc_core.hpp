@@ -205,7 +205,7 @@ class pmalloc_core : public any_pmalloc {
             .alignment = std::max(alignment, options_.alignment),
             .may_map = !includes(flags, pmalloc_flags::must_not_map)};
         auto got = serve(wanted);
-        while (!got && includes(flags, pmalloc_flags::insist) && may_pass(got.error())) {
+        while (!got && includes(flags, pmalloc_flags::insist) && may_pass(got.error(), flags)) {
             std::this_thread::yield();
             got = serve(wanted);
         }
@@ -352,8 +352,10 @@ class pmalloc_core : public any_pmalloc {
         return closed;
     }
 
-    [[nodiscard]] static bool may_pass(error why) noexcept {
-        return why.code == errc::out_of_memory || is_shortage(why);
+    // Nobody else gives a block back meanwhile, so only new memory ends a want of memory.
+    [[nodiscard]] static bool may_pass(error why, pmalloc_flags flags) noexcept {
+        return is_shortage(why) ||
+               (why.code == errc::out_of_memory && !includes(flags, pmalloc_flags::must_not_map));
     }
 
     result<void> misused(errc what, range where) noexcept {
