@@ -271,7 +271,9 @@ class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, 
 
     /// @brief A write-rare pool is immutable from now on, areas to come included. Answers the
     /// weakest strength achieved; `none` for a pool without areas.
-    /// @par Errors  `not_supported` where the protection is not write-rare, and nothing changed;
+    /// @par Errors  what `is_busy`: without keys, a window is still open; it writes until it is
+    ///   closed, none opens any more where it is, and calling again goes on. `not_supported` where
+    ///   the protection is not write-rare, and nothing changed;
     /// also
     ///   where `options.wanted` is required and only less could be had: the pool is immutable then,
     ///   and `achieved` says how. The backing's, and those of the books: calling again goes on
