@@ -278,8 +278,12 @@ BOOST_AUTO_TEST_CASE(a_keyed_pool_opens_to_one_thread) {
         const auto window = pool->open_window({block, 64}).value();
         BOOST_TEST(window.writable().base == block);
         BOOST_TEST(!space.write_faults(block));
+        pool->admit_this_thread(); // it is admitted, and to more than reading
+        BOOST_TEST(!space.write_faults(block));
     }
     BOOST_TEST(space.write_faults(block));
+    pool->admit_this_thread();
+    BOOST_TEST((space.write_faults(block) && !space.read_faults(block)));
 }
 
 BOOST_AUTO_TEST_SUITE_END()
