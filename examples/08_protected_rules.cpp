@@ -33,6 +33,15 @@ struct rule {
     std::pmr::vector<std::pmr::string> paths;
     std::pmr::string reason;
 };
+
+} // namespace
+
+// Its members take all their memory from its resource, so it need not be destroyed.
+template <>
+inline constexpr bool palloc::all_lies_in_its_resource<rule> = true;
+
+namespace {
+
 using rule_set = std::pmr::map<std::pmr::string, rule>;
 
 constexpr int users = 2000;

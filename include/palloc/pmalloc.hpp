@@ -84,7 +84,8 @@ class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, 
 
     /// @brief A listed, empty pool.
     /// @par Errors  `bad_argument`: no name, a name that is taken, an alignment that is no power of
-    ///   two, an order of 32 or more, a strength that there is not; `os_failure`. Nothing stays.
+    ///   two, an order of 32 or more, a strength that there is not; `corrupted`: the list of
+    ///   pools was overwritten; `os_failure`. Nothing stays.
     [[nodiscard]] static result<handle> create(const pmalloc_options& options,
                                                Protection protection,
                                                Backing backing = Backing()) noexcept {
@@ -103,8 +104,7 @@ class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, 
         auto* const made =
             ::new (*storage) record(options, {name, options.name.size()}, std::move(books),
                                     *writable, std::move(protection), std::move(backing));
-        if (const auto listed = process_registry<any_pmalloc>.add(made->pool.public_.entry);
-            !listed) {
+        if (const auto listed = pmalloc_registry().add(made->pool.public_.entry); !listed) {
             detail::pmalloc_public& unlisted = made->pool.public_;
             drop(*made);
             release(unlisted);
@@ -187,7 +187,16 @@ class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, 
                  std::constructible_from<T, Args...>)
     [[nodiscard]] result<T*>
     make(Args&&... args) noexcept(std::is_nothrow_constructible_v<T, Args...>) {
-        const auto block = alloc_aligned(sizeof(T), alignof(T));
+        return make_flagged<T>(pmalloc_flags::none, std::forward<Args>(args)...);
+    }
+    /// @brief The same, with flags for the request.
+    template <class T, class... Args>
+        requires(is_touchable && destructor_may_be_skipped<T> &&
+                 std::constructible_from<T, Args...>)
+    [[nodiscard]] result<T*>
+    make_flagged(pmalloc_flags flags,
+                 Args&&... args) noexcept(std::is_nothrow_constructible_v<T, Args...>) {
+        const auto block = alloc_aligned(sizeof(T), alignof(T), flags);
         if (!block)
             return tl::unexpected(block.error());
         if (this->is_writable(number(*block))) {
@@ -209,11 +218,12 @@ class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, 
     template <class T>
         requires(is_touchable && destructor_may_be_skipped<T> && std::default_initializable<T>)
     [[nodiscard]] result<std::span<T>>
-    make_array(std::uint64_t count) noexcept(std::is_nothrow_default_constructible_v<T>) {
+    make_array(std::uint64_t count, pmalloc_flags flags = pmalloc_flags::none) noexcept(
+        std::is_nothrow_default_constructible_v<T>) {
         const auto all = layout::array_of<T>(count);
         if (!all)
             return fail(errc::too_large);
-        const auto block = zalloc(all->bytes, all->alignment);
+        const auto block = zalloc(all->bytes, all->alignment, flags);
         if (!block)
             return tl::unexpected(block.error());
         T* const first = static_cast<T*>(*block);
@@ -264,7 +274,9 @@ class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, 
 
     /// @brief A write-rare pool is immutable from now on, areas to come included. Answers the
     /// weakest strength achieved; `none` for a pool without areas.
-    /// @par Errors  `not_supported` where the protection is not write-rare, and nothing changed;
+    /// @par Errors  what `is_busy`: without keys, a window is still open; it writes until it is
+    ///   closed, none opens any more where it is, and calling again goes on. `not_supported` where
+    ///   the protection is not write-rare, and nothing changed;
     /// also
     ///   where `options.wanted` is required and only less could be had: the pool is immutable then,
     ///   and `achieved` says how. The backing's, and those of the books: calling again goes on
@@ -328,7 +340,10 @@ class basic_pmalloc final : public detail::pmalloc_writing<Protection, Backing, 
         auto* const all =
             reinterpret_cast<record*>(reinterpret_cast<std::byte*>(pool) - offset_of_pool());
         detail::pmalloc_public& last = pool->public_;
-        process_registry<any_pmalloc>.remove(last.entry, [&] { drop(*all); });
+        const misuse_policy on_misuse = pool->options_.on_misuse;
+        if (!pmalloc_registry().remove(last.entry, [&] { drop(*all); }))
+            on_misuse.handler(on_misuse.context,
+                              {errc::corrupted, {address_of(&last.entry), sizeof last.entry}, {}});
         release(last);
     }
     [[nodiscard]] static std::size_t offset_of_pool() noexcept {

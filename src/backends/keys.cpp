@@ -8,14 +8,14 @@
 #include <sys/mman.h>
 
 #include "os.hpp"
+#include "written_once.hpp"
 
 namespace palloc::inline v0::os {
 namespace {
 
 constexpr int read_write = PROT_READ | PROT_WRITE;
-constexpr int no_key = -1;
+constexpr int no_key = 0; // the key of all memory that has none
 
-constinit std::array<std::atomic<int>, 2> keys{no_key, no_key};
 constinit thread_local std::array<unsigned, 2> openers{};
 
 constexpr std::size_t index_of(view which) noexcept {
@@ -27,7 +27,7 @@ constexpr unsigned closed_rights(view which) noexcept {
 }
 
 int key_of(view which) noexcept {
-    return keys[index_of(which)].load(std::memory_order_relaxed);
+    return trusted().keys[index_of(which)].load(std::memory_order_relaxed);
 }
 
 result<int> taken_key(view which) noexcept {
@@ -37,9 +37,19 @@ result<int> taken_key(view which) noexcept {
     if (!fresh)
         return fail(errc::not_supported, fresh.error().os_code);
     int current = no_key;
-    if (keys[index_of(which)].compare_exchange_strong(current, *fresh))
+    const auto written = write_once(
+        [&](written_once& there) noexcept {
+            (void)there.keys[index_of(which)].compare_exchange_strong(current, *fresh);
+        },
+        [&](written_once& there) noexcept {
+            if (current == no_key)
+                there.keys[index_of(which)] = no_key;
+        });
+    if (written && current == no_key)
         return *fresh;
-    (void)key_free(*fresh); // another thread was faster
+    (void)key_free(*fresh); // another thread was faster, or it cannot be kept
+    if (!written)
+        return tl::unexpected(written.error());
     return current;
 }
 

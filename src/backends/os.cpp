@@ -260,6 +260,11 @@ result<int> key_alloc(unsigned rights) noexcept {
     return number(call::key_alloc, [&] { return ::syscall(SYS_pkey_alloc, 0UL, rights); });
 }
 
+result<void> random(std::span<std::byte> into) noexcept {
+    return done(call::random,
+                [&] { return ::syscall(SYS_getrandom, into.data(), into.size(), 0); });
+}
+
 result<void> key_free(int key) noexcept {
     return done(call::key_free, [&] { return ::syscall(SYS_pkey_free, key); });
 }

@@ -54,6 +54,7 @@ enum class call : std::uint8_t {
     barrier,
     process,
     limit,
+    random,
     signal,
     any,
 };
@@ -171,6 +172,8 @@ inline constexpr int get_memory_deny_write_execute = 66; ///< PR_GET_MDWE, 6.3
 [[nodiscard]] std::int64_t thread_number() noexcept;
 /// @brief getpid, which cannot fail.
 [[nodiscard]] std::uint32_t process_number() noexcept;
+/// @brief getrandom of a few bytes, which come all at once.
+[[nodiscard]] result<void> random(std::span<std::byte> into) noexcept;
 /// @brief getrlimit.
 [[nodiscard]] result<struct rlimit> limit(int resource) noexcept;
 

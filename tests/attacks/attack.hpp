@@ -51,6 +51,10 @@ void add_attacks_on_the_file(attacks& all);        ///< the descriptor, and what
 /// @brief Where the same file is mapped once more, which /proc tells anybody; empty where nowhere.
 [[nodiscard]] victim second_view_of(const victim& v);
 
+/// @brief Duplicates the descriptor of the file that is mapped there, while the program still has
+/// it. Answers whether there was one.
+[[nodiscard]] bool keep_descriptor(const victim& v);
+
 /// @brief An attack that needs no preparation.
 template <class Strike>
 class sudden : public attack {

@@ -126,6 +126,11 @@ victim second_view_of(const victim& v) {
     return line.empty() ? victim{} : victim{{base_in(line.c_str()), v.where.bytes}};
 }
 
+// The attacks look for any descriptor of the file, so they find it.
+bool keep_descriptor(const victim& v) {
+    return ::fcntl(file_of(v), F_DUPFD_CLOEXEC, 3) >= 0;
+}
+
 void add_attacks_on_the_file(attacks& all) {
     all.push_back(std::make_unique<retained_alias>());
     add(all, "new writable map of the file",

@@ -135,6 +135,7 @@ const std::vector<std::pair<call, std::function<error()>>> each_kind = {
     {call::barrier, [] { return why(os::barrier(-1)); }},
     {call::process, [] { return why(os::process(-1)); }},
     {call::limit, [] { return why(os::limit(-1)); }},
+    {call::random, [] { return why(os::random({static_cast<std::byte*>(nullptr), 8})); }},
 };
 
 BOOST_AUTO_TEST_CASE(every_kind_is_counted_and_can_be_made_to_fail) {

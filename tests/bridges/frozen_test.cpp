@@ -4,13 +4,25 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <any>
+#include <array>
+#include <cstddef>
+#include <deque>
+#include <forward_list>
+#include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <memory_resource>
+#include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "pmalloc/made.hpp"
@@ -28,6 +40,62 @@ static_assert(may_be_frozen<std::tuple<int, text>>);
 static_assert(!may_be_frozen<std::string> && !may_be_frozen<std::unique_ptr<int>>);
 static_assert(!may_be_frozen<std::pmr::vector<std::string>>); // its strings lie elsewhere
 static_assert(!may_be_frozen<std::pmr::map<int, std::unique_ptr<int>>>);
+static_assert(!may_be_frozen<std::pmr::map<std::string, int>>);
+static_assert(!may_be_frozen<std::pmr::set<int, std::function<bool(int, int)>>>);
+static_assert(!may_be_frozen<std::vector<int>> && !may_be_frozen<std::shared_ptr<int>>);
+static_assert(!may_be_frozen<std::array<std::string, 2>> && !may_be_frozen<std::string[2]>);
+static_assert(!may_be_frozen<std::pair<int, std::string>> && !may_be_frozen<std::any>);
+static_assert(!may_be_frozen<std::tuple<text, std::unique_ptr<int>>>);
+static_assert(!may_be_frozen<std::optional<std::string>>);
+static_assert(!may_be_frozen<std::variant<int, std::string>>);
+static_assert(may_be_frozen<std::variant<int, text>> && may_be_frozen<std::optional<text>>);
+static_assert(may_be_frozen<std::array<text, 2>> && may_be_frozen<const text_map>);
+static_assert(may_be_frozen<std::pmr::list<text>> && may_be_frozen<std::pmr::deque<text>>);
+static_assert(may_be_frozen<std::pmr::set<text>> && may_be_frozen<std::pmr::multimap<int, text>>);
+static_assert(may_be_frozen<std::pmr::unordered_set<text>>);
+static_assert(may_be_frozen<std::pmr::vector<bool>> && may_be_frozen<std::pmr::forward_list<int>>);
+static_assert(may_be_frozen<const char*> && may_be_frozen<std::string_view>); // the value alone
+
+/// Takes a resource, and holds more than that.
+struct named {
+    using allocator_type = std::pmr::polymorphic_allocator<std::byte>;
+    explicit named(allocator_type from = {}) : values(from) {}
+    named(const named& other, allocator_type from) : values(other.values, from) {}
+    named(const named&) = default;
+    std::pmr::vector<int> values;
+    std::string name;
+};
+static_assert(!may_be_frozen<named> && !may_be_frozen<std::pmr::vector<named>>);
+
+/// The same, but for a string of its resource, which it says.
+struct honest {
+    using allocator_type = std::pmr::polymorphic_allocator<std::byte>;
+    explicit honest(allocator_type from = {}) : values(from), name(from) {}
+    honest(const honest& other, allocator_type from)
+        : values(other.values, from), name(other.name, from) {}
+    honest(const honest&) = default;
+    std::pmr::vector<int> values;
+    text name;
+};
+
+} // namespace
+
+template <>
+inline constexpr bool palloc::all_lies_in_its_resource<honest> = true;
+
+namespace {
+
+static_assert(may_be_frozen<honest> && may_be_frozen<std::pmr::vector<honest>>);
+
+BOOST_AUTO_TEST_CASE(a_type_that_says_that_all_lies_in_its_resource_is_frozen_with_its_parts) {
+    honest source;
+    source.values.assign(100, 7);
+    source.name = "a name that is longer than a string holds inside";
+    const auto copy = freeze(source, {.name = "frozen"}).value();
+    BOOST_TEST((copy->values.back() == 7 && copy->name == source.name));
+    BOOST_TEST(!test::writable(copy->values.data()));
+    BOOST_TEST(!test::writable(copy->name.data()));
+}
 
 text_map sample(int count) {
     text_map made;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The five modes, the strengths, and how protected memory is written.
 #include <palloc/backings/fake.hpp>
+#include <palloc/core/os_codes.hpp>
 #include <palloc/pmalloc.hpp>
 
 #include <boost/test/data/monomorphic.hpp>
@@ -122,6 +123,33 @@ BOOST_DATA_TEST_CASE(a_window_shuts_behind_itself, key_choices, by_key) {
     }
     BOOST_TEST(*number_in_pool == 2);
     BOOST_TEST(!test::page_probe().writable(elsewhere));
+}
+
+/// Immutable is immutable: nothing is answered while somebody can still write.
+BOOST_DATA_TEST_CASE(no_pool_is_made_read_only_under_an_open_window, key_choices, by_key) {
+    const auto pool = made({.mode = pmalloc_mode::wr});
+    const int* const value = pool->make<int>(1).value();
+    const bool has_key = protect(*pool, by_key).value() == strength::guarded;
+    auto window = pool->open_window(value).value();
+    auto* const there = reinterpret_cast<int*>(window.writable().base);
+    *there = 2;
+    auto ended = pool->make_read_only();
+    BOOST_TEST(ended.has_value() == has_key);
+    check_fails(pool->assign(value, 3), {errc::is_protected});
+    check_fails(pool->open_window(value).map([](auto&&) {}), {errc::is_protected});
+    if (!has_key) {
+        BOOST_TEST(is_busy(ended.error()));
+        BOOST_TEST(is_busy(pool->make_read_only().error())); // as often as it is asked
+        *there = 4;
+        BOOST_TEST(*value == 4);
+    }
+    BOOST_TEST(window.close().has_value());
+    BOOST_TEST(!test::page_probe().writable(number(there)));
+    ended = pool->make_read_only();
+    BOOST_TEST(ended.value() == strength::sealed);
+    BOOST_TEST(*value == (has_key ? 2 : 4));
+    BOOST_TEST((pool->state() == pmalloc_state::is_protected && pool->books_are_closed()));
+    check_fails(pool->alloc(8), {errc::is_protected});
 }
 
 /// Windows onto two pools: they share a key, where there is one.
@@ -250,8 +278,12 @@ BOOST_AUTO_TEST_CASE(a_keyed_pool_opens_to_one_thread) {
         const auto window = pool->open_window({block, 64}).value();
         BOOST_TEST(window.writable().base == block);
         BOOST_TEST(!space.write_faults(block));
+        pool->admit_this_thread(); // it is admitted, and to more than reading
+        BOOST_TEST(!space.write_faults(block));
     }
     BOOST_TEST(space.write_faults(block));
+    pool->admit_this_thread();
+    BOOST_TEST((space.write_faults(block) && !space.read_faults(block)));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -52,9 +52,13 @@ std::vector<pmalloc_options> subjects() {
                                      {.name = "plain too"},
                                      {.name = "read-only", .wanted = strength::read_only},
                                      {.name = "sealed", .wanted = strength::sealed},
+                                     {.name = "permanent", .wanted = strength::permanent},
+                                     {.name = "keyed", .wanted = strength::guarded},
                                      {.name = "written rarely", .mode = pmalloc_mode::wr}};
-    for (auto& each : all)
+    for (auto& each : all) {
         each.refill_bytes = 1 << 20;
+        each.insistence = demand::best_effort; // without mseal, or keys, it is the next rung
+    }
     return all;
 }
 

@@ -18,6 +18,7 @@
 using namespace palloc;
 using test::check_fails;
 using test::made;
+using test::number;
 
 namespace {
 
@@ -42,6 +43,13 @@ struct takes_memory_and_fails {
     }
     std::pmr::vector<int> some;
 };
+
+} // namespace
+
+template <>
+inline constexpr bool palloc::all_lies_in_its_resource<takes_memory_and_fails> = true;
+
+namespace {
 
 /// The `n`-th call of a kind fails, for a scope.
 class failing_call {
@@ -179,6 +187,73 @@ BOOST_AUTO_TEST_CASE(a_block_dies_once) {
         BOOST_TEST((pool->free(first) && pool->free(third)));
         BOOST_TEST(pool->statistics().allocated_bytes == 0u);
     }
+}
+
+/// Nothing but this thread could make room, so there is nothing to wait for.
+BOOST_AUTO_TEST_CASE(who_insists_on_what_is_mapped_is_refused_where_it_is_full) {
+    constexpr pmalloc_flags both = pmalloc_flags::insist | pmalloc_flags::must_not_map;
+    const auto pool = made();
+    check_fails(pool->alloc(8, both), {errc::out_of_memory}); // nothing is mapped yet
+    BOOST_TEST(pool->preload(8).has_value());
+    void* const first = pool->make_flagged<std::uint64_t>(both, 1U).value();
+    while (pool->alloc(8, both).has_value()) {
+    }
+    check_fails(pool->alloc(8, both), {errc::out_of_memory});
+    check_fails(pool->make_flagged<std::uint64_t>(both, 1U), {errc::out_of_memory});
+    check_fails(pool->make_flagged<std::uint64_t>(pmalloc_flags::must_not_map, 1U),
+                {errc::out_of_memory});
+    check_fails(pool->make_array<char>(8, both).map([](auto) {}), {errc::out_of_memory});
+    BOOST_TEST(pool->statistics().areas == 1u);
+    BOOST_TEST(pool->free(first).has_value());
+    BOOST_TEST((pool->make_array<char>(8, both).value().data() == first));
+    BOOST_TEST(pool->make_array<char>(8, pmalloc_flags::insist).has_value()); // maps
+    BOOST_TEST(pool->statistics().areas == 2u);
+}
+
+BOOST_AUTO_TEST_CASE(sizes_are_rounded_up_to_granules) {
+    for (const unsigned order : {0U, 3U, 6U, 10U}) {
+        const auto pool = made({.granule_order = order, .alignment = 1});
+        const std::uint64_t granule = std::uint64_t{1} << order;
+        const address first = number(pool->alloc(1).value());
+        BOOST_TEST(number(pool->alloc(granule + 1).value()) == first + granule);
+        BOOST_TEST(number(pool->alloc(1).value()) == first + 3 * granule);
+        BOOST_TEST(pool->statistics().allocated_bytes == 4 * granule);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(areas_have_the_refill_size_at_least) {
+    constexpr std::uint64_t refill = 1 << 18;
+    const auto pool = made({.refill_bytes = refill});
+    BOOST_TEST(pool->alloc(8).has_value());
+    BOOST_TEST((pool->statistics().mapped_bytes == refill && pool->statistics().areas == 1u));
+    BOOST_TEST(pool->alloc(refill - 8).has_value()); // the rest of it
+    BOOST_TEST(pool->statistics().areas == 1u);
+    BOOST_TEST(pool->alloc(8).has_value());
+    BOOST_TEST((pool->statistics().mapped_bytes == 2 * refill && pool->statistics().areas == 2u));
+    BOOST_TEST(pool->alloc(4 * refill).has_value()); // more than a refill: as much as it takes
+    BOOST_TEST((pool->statistics().mapped_bytes == 6 * refill && pool->statistics().areas == 3u));
+}
+
+BOOST_AUTO_TEST_CASE(a_cap_holds_over_all_areas) {
+    const std::uint64_t unit = test::unit_bytes();
+    const auto pool = made({.cap_bytes = 4 * unit});
+    std::vector<const void*> blocks;
+    for (std::uint64_t i = 1; i <= 4; ++i) {
+        blocks.push_back(pool->alloc(unit).value());
+        BOOST_TEST((pool->statistics().mapped_bytes == i * unit && pool->statistics().areas == i));
+    }
+    const auto is_full = [&] {
+        for (const pmalloc_flags flags : {pmalloc_flags::none, pmalloc_flags::insist})
+            check_fails(pool->alloc(8, flags), {errc::over_limit});
+        check_fails(pool->preload(8), {errc::over_limit});
+        BOOST_TEST(pool->statistics().mapped_bytes == 4 * unit);
+    };
+    is_full();
+    BOOST_TEST(pool->free(blocks[1]).has_value());
+    BOOST_TEST(pool->alloc(unit).value() == blocks[1]);
+    BOOST_TEST(pool->protect().has_value());
+    BOOST_TEST(pool->free(blocks[2]).has_value()); // dead, and counted all the same
+    is_full();
 }
 
 BOOST_AUTO_TEST_CASE(what_a_constructor_throws_leaves_no_block) {

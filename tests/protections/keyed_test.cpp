@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <palloc/backings/memfd.hpp>
 #include <palloc/backings/mmap.hpp>
+#include <palloc/pmalloc.hpp>
 #include <palloc/protections/keyed.hpp>
 
 #include <boost/test/unit_test.hpp>
@@ -130,6 +131,30 @@ BOOST_AUTO_TEST_CASE(who_jumps_out_of_a_handler_lets_itself_read_again) {
         BOOST_TEST(window.close().has_value());
         BOOST_TEST((it.readable() && !it.writable()));
     }
+    ::sigaction(SIGUSR1, &before, nullptr);
+}
+
+/// The same for a thread of a pool, whose areas are all opened to it.
+BOOST_AUTO_TEST_CASE(a_pool_admits_a_thread_that_could_not_read) {
+    const real_area has_keys; // or the case is skipped
+    const auto pool = pmalloc::create({.name = "keyed", .wanted = strength::guarded}).value();
+    const address first = address_of(pool->alloc(8).value());
+    const address second = address_of(pool->alloc(100'000).value());
+    BOOST_TEST((pool->protect() == strength::guarded));
+    struct sigaction jumping{};
+    jumping.sa_handler = [](int) { siglongjmp(out_of_handler, 1); };
+    struct sigaction before{};
+    ::sigaction(SIGUSR1, &jumping, &before);
+    std::thread([&] {
+        if (sigsetjmp(out_of_handler, 1) == 0)
+            ::raise(SIGUSR1);
+        const test::page_probe probe;
+        for (const address each : {first, second})
+            BOOST_TEST((!probe.readable(each) && !probe.writable(each)));
+        pool->admit_this_thread();
+        for (const address each : {first, second})
+            BOOST_TEST((probe.readable(each) && !probe.writable(each)));
+    }).join();
     ::sigaction(SIGUSR1, &before, nullptr);
 }
 

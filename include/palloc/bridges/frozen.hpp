@@ -21,43 +21,105 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <forward_list>
+#include <list>
+#include <map>
 #include <memory>
 #include <memory_resource>
 #include <new>
+#include <optional>
+#include <set>
+#include <string>
 #include <tuple>
 #include <type_traits>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
+#include <variant>
+#include <vector>
 
 namespace palloc::inline v0 {
+
+/// @brief A type of yours that takes all its memory, and that of all its parts, from the
+/// `std::pmr::memory_resource` that it is made with. Specialise it for such types: that a class has
+/// an `allocator_type` does not say what else it holds.
+template <class T>
+inline constexpr bool all_lies_in_its_resource = false;
 
 namespace detail {
 
 template <class T>
-concept allocates_by_resource =
-    std::uses_allocator_v<T, std::pmr::polymorphic_allocator<std::byte>>;
-
-template <class T>
 struct frozen_parts { // leaves
-    static constexpr bool value = destructor_may_be_skipped<T>;
+    static constexpr bool value = destructor_may_be_skipped<T> || all_lies_in_its_resource<T>;
 };
+template <class... Ts>
+inline constexpr bool all_may_be_frozen = (frozen_parts<std::remove_cv_t<Ts>>::value && ...);
+
+template <class T, std::size_t N>
+struct frozen_parts<T[N]> : frozen_parts<std::remove_cv_t<T>> {};
+template <class T, std::size_t N>
+struct frozen_parts<std::array<T, N>> : frozen_parts<std::remove_cv_t<T>> {};
+template <class T>
+struct frozen_parts<std::optional<T>> : frozen_parts<std::remove_cv_t<T>> {};
 template <class A, class B>
 struct frozen_parts<std::pair<A, B>> {
-    static constexpr bool value =
-        frozen_parts<std::remove_cv_t<A>>::value && frozen_parts<std::remove_cv_t<B>>::value;
+    static constexpr bool value = all_may_be_frozen<A, B>;
 };
 template <class... Ts>
 struct frozen_parts<std::tuple<Ts...>> {
-    static constexpr bool value = (frozen_parts<std::remove_cv_t<Ts>>::value && ...);
+    static constexpr bool value = all_may_be_frozen<Ts...>;
 };
-template <class T>
-    requires(allocates_by_resource<T> && requires { typename T::value_type; })
-struct frozen_parts<T> { // containers: all memory in the pool, elements likewise
-    static constexpr bool value = frozen_parts<typename T::value_type>::value;
+template <class... Ts>
+struct frozen_parts<std::variant<Ts...>> {
+    static constexpr bool value = all_may_be_frozen<Ts...>;
 };
+
 template <class T>
-    requires(allocates_by_resource<T> && !requires { typename T::value_type; })
-struct frozen_parts<T> { // types of the user that take a resource say so themselves
-    static constexpr bool value = true;
+using by_resource = std::pmr::polymorphic_allocator<T>;
+
+// Containers: all memory in the pool; elements, and what compares or hashes them, likewise.
+template <class C, class Traits>
+struct frozen_parts<std::basic_string<C, Traits, by_resource<C>>> : frozen_parts<C> {};
+template <class T>
+struct frozen_parts<std::vector<T, by_resource<T>>> : frozen_parts<T> {};
+template <class T>
+struct frozen_parts<std::deque<T, by_resource<T>>> : frozen_parts<T> {};
+template <class T>
+struct frozen_parts<std::list<T, by_resource<T>>> : frozen_parts<T> {};
+template <class T>
+struct frozen_parts<std::forward_list<T, by_resource<T>>> : frozen_parts<T> {};
+template <class K, class Less>
+struct frozen_parts<std::set<K, Less, by_resource<K>>> {
+    static constexpr bool value = all_may_be_frozen<K, Less>;
+};
+template <class K, class Less>
+struct frozen_parts<std::multiset<K, Less, by_resource<K>>> {
+    static constexpr bool value = all_may_be_frozen<K, Less>;
+};
+template <class K, class V, class Less>
+struct frozen_parts<std::map<K, V, Less, by_resource<std::pair<const K, V>>>> {
+    static constexpr bool value = all_may_be_frozen<K, V, Less>;
+};
+template <class K, class V, class Less>
+struct frozen_parts<std::multimap<K, V, Less, by_resource<std::pair<const K, V>>>> {
+    static constexpr bool value = all_may_be_frozen<K, V, Less>;
+};
+template <class K, class Hash, class Same>
+struct frozen_parts<std::unordered_set<K, Hash, Same, by_resource<K>>> {
+    static constexpr bool value = all_may_be_frozen<K, Hash, Same>;
+};
+template <class K, class Hash, class Same>
+struct frozen_parts<std::unordered_multiset<K, Hash, Same, by_resource<K>>> {
+    static constexpr bool value = all_may_be_frozen<K, Hash, Same>;
+};
+template <class K, class V, class Hash, class Same>
+struct frozen_parts<std::unordered_map<K, V, Hash, Same, by_resource<std::pair<const K, V>>>> {
+    static constexpr bool value = all_may_be_frozen<K, V, Hash, Same>;
+};
+template <class K, class V, class Hash, class Same>
+struct frozen_parts<std::unordered_multimap<K, V, Hash, Same, by_resource<std::pair<const K, V>>>> {
+    static constexpr bool value = all_may_be_frozen<K, V, Hash, Same>;
 };
 
 /// @brief Sums what passes, in whole granules: how large the pool has to be.
@@ -110,8 +172,12 @@ struct unless_made {
 } // namespace detail
 
 /// @brief Nothing is lost where its destructor does not run, if its memory comes from a pool: it is
-/// trivially destructible, or a container of such that takes a `std::pmr::memory_resource`, or it
-/// says `destructor_may_be_skipped`.
+/// trivially destructible; or a container of the standard library that takes a
+/// `std::pmr::memory_resource`, or a pair, tuple, array, optional or variant, of such; or it says
+/// `destructor_may_be_skipped` or `all_lies_in_its_resource`. Anything else is refused.
+///
+/// Pointers, `std::string_view`, `std::span` and the like are leaves: they are frozen, and what
+/// they point to stays where it is, writable and with the life that it has.
 template <class T>
 concept may_be_frozen = detail::frozen_parts<std::remove_cv_t<T>>::value;
 

@@ -38,6 +38,7 @@ enum class errc : std::uint8_t {
     no_room,           ///< the neighbour is busy, so the block cannot grow in place
     not_supported,     ///< this machine, kernel or backing cannot do it
     os_failure,        ///< a system call failed; `os_code` says how
+    corrupted,         ///< a list in ordinary memory was overwritten; it is not followed
 };
 
 /// @brief The name of `code`, as it is spelled in the source.
@@ -79,6 +80,8 @@ enum class errc : std::uint8_t {
         return "not_supported";
     case errc::os_failure:
         return "os_failure";
+    case errc::corrupted:
+        return "corrupted";
     }
     return "unknown";
 }

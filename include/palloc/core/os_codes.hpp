@@ -19,9 +19,11 @@ namespace detail {
 inline constexpr std::array<std::int32_t, 6> shortage_codes{4, 8, 1450, 1453, 1455, 1816};
 // Access denied; code is prohibited; not supported.
 inline constexpr std::array<std::int32_t, 3> denial_codes{5, 1655, 50};
+inline constexpr std::int32_t busy_code = 170;
 #else
 inline constexpr std::array<std::int32_t, 4> shortage_codes{ENOMEM, EAGAIN, ENFILE, EMFILE};
 inline constexpr std::array<std::int32_t, 3> denial_codes{EACCES, EPERM, ENOSYS};
+inline constexpr std::int32_t busy_code = EBUSY;
 #endif
 
 } // namespace detail
@@ -36,6 +38,11 @@ inline constexpr std::array<std::int32_t, 3> denial_codes{EACCES, EPERM, ENOSYS}
 [[nodiscard]] constexpr bool is_denial(error why) noexcept {
     return why.code == errc::os_failure &&
            std::ranges::find(detail::denial_codes, why.os_code) != detail::denial_codes.end();
+}
+
+/// @brief Whether the system refused because somebody still uses the thing.
+[[nodiscard]] constexpr bool is_busy(error why) noexcept {
+    return why == error{errc::os_failure, detail::busy_code};
 }
 
 } // namespace palloc::inline v0

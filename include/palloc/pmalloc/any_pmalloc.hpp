@@ -13,6 +13,14 @@
 
 namespace palloc::inline v0 {
 
+class any_pmalloc;
+
+/// @brief The list of all pools. Its entries lie in ordinary memory, so it is sealed: a store into
+/// it hides pools, but shows none under another's name and calls none that is not listed.
+[[nodiscard]] inline registry<any_pmalloc, sealed_by_key>& pmalloc_registry() noexcept {
+    return process_registry<any_pmalloc, sealed_by_key>;
+}
+
 /// @brief What can be asked of any pmalloc pool, whatever its policies. Nothing here writes, so a
 /// signal handler may ask.
 class any_pmalloc {
@@ -30,16 +38,20 @@ class any_pmalloc {
 
     /// @brief The pool of that name, or null.
     [[nodiscard]] static any_pmalloc* find(std::string_view name) noexcept {
-        return process_registry<any_pmalloc>.find(nullptr, name);
+        return pmalloc_registry().find(nullptr, name);
     }
     /// @brief The pool that owns the byte, or null.
     [[nodiscard]] static any_pmalloc* find_containing(address place) noexcept {
-        return process_registry<any_pmalloc>.find_containing(place);
+        return pmalloc_registry().find_containing(place);
     }
+    /// @brief Whether nothing was stored into the list of pools but by the library. What was
+    /// overwritten is not followed: pools that are as old as that, or older, are not found, and
+    /// `create` fails. O(pools)
+    [[nodiscard]] static bool list_is_intact() noexcept { return pmalloc_registry().is_intact(); }
     /// @brief Whether the range lies in an area of any pool. The pools cannot end meanwhile.
     [[nodiscard]] static ownership owned_by_any(range part) noexcept {
         ownership found = ownership::no;
-        process_registry<any_pmalloc>.for_each([&](const any_pmalloc& each) {
+        pmalloc_registry().for_each([&](const any_pmalloc& each) {
             if (found == ownership::no)
                 found = each.owns(part);
         });

@@ -89,7 +89,7 @@ class line_writer {
 [[nodiscard]] inline std::size_t describe_fault(const memory_fault& fault,
                                                 std::span<char> text) noexcept {
     std::optional<pmalloc_place> place;
-    (void)process_registry<any_pmalloc>.for_each_if_quiet([&](const any_pmalloc& each) {
+    (void)pmalloc_registry().for_each_if_quiet([&](const any_pmalloc& each) {
         if (!place)
             place = each.locate(fault.place);
     });

@@ -33,7 +33,8 @@ enum class pmalloc_mode : std::uint8_t {
 enum class pmalloc_flags : std::uint8_t {
     none = 0,
     must_not_map = 1, ///< from what is mapped already, or not at all
-    insist = 2,       ///< tried again until it succeeds, or the cap says that it never will
+    insist = 2, ///< tried again until it succeeds, or the cap, or `must_not_map` where what is
+                ///< mapped is full, says that it never will
 };
 [[nodiscard]] constexpr pmalloc_flags operator|(pmalloc_flags a, pmalloc_flags b) noexcept {
     return static_cast<pmalloc_flags>(static_cast<unsigned>(a) | static_cast<unsigned>(b));

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /// @file
-/// @brief Areas under a protection key: a thread opens and closes them for itself in nanoseconds.
+/// @brief Areas under a protection key: a thread opens and closes them for itself, without a system
+/// call.
 ///
 /// When to choose it: a guard against stray stores of well-meaning threads, for memory that is
 /// written often. It is no protection against attackers (any code may open the key), and it has its
 /// own exception: a thread that is older than the key, and every signal handler, may not even read;
 /// a thread admits itself by `let_this_thread_read`. All memory under keys shares one: a window
-/// opens the locks of all pools to its thread. Costs: a system call an area to protect; 30 ns a
+/// opens the locks of all pools to its thread. Costs: a system call an area to protect; none a
 /// window. The ladder: guarded (by key), read_only (without windows).
 #pragma once
 

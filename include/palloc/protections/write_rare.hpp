@@ -4,7 +4,7 @@
 ///
 /// When to choose it: data that is read all the time and changed now and then: counters, pointers
 /// to the newest version, switches. Stray stores fault at every address: the memory is written
-/// through a second view, which is either under a protection key (30 ns a window, this thread only)
+/// through a second view, which is either under a protection key (no system call, this thread only)
 /// or mapped for the occasion (as long as the system calls take; other threads that guess the
 /// address could use it meanwhile). Costs: with keys, address space for the second view.
 ///
@@ -14,6 +14,7 @@
 
 #include <palloc/concepts/protection.hpp>
 #include <palloc/core/error.hpp>
+#include <palloc/core/os_codes.hpp>
 #include <palloc/core/permissions.hpp>
 #include <palloc/core/range.hpp>
 #include <palloc/core/write_window.hpp>
@@ -115,7 +116,9 @@ class write_rare {
 
     /// @brief No window opens any more: the area is as immutable as the backing can make it.
     /// @par Errors  the backing's: the second view is still there; nothing is lost, and it may be
-    ///   tried again
+    ///   tried again; so too where `is_busy`: a window that was opened without keys is still open,
+    ///   and goes on writing until it closes. With keys there is no such error: the second view
+    ///   goes, and stores through what was a window fault.
     template <backing_has_two_views Backing>
     [[nodiscard]] static result<strength>
     end_writing(Backing& backing, typename Backing::region& region, area_state& state) noexcept {
@@ -126,7 +129,12 @@ class write_rare {
         if (const auto dropped = drop_alias(backing, region, state); !dropped)
             return tl::unexpected(dropped.error());
         if constexpr (backing_can_seal<Backing>)
-            state.is_sealed = state.is_sealed || backing.seal(region).has_value();
+            if (!state.is_sealed) {
+                const auto sealed = backing.seal(region);
+                if (!sealed && is_busy(sealed.error()))
+                    return tl::unexpected(sealed.error());
+                state.is_sealed = sealed.has_value();
+            }
         return achieved(state);
     }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
+#define _CRT_RAND_S // NOLINT: what the system's header asks for, before any other
 #include "os.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "../fault_points.hpp"
@@ -333,6 +335,18 @@ result<void> take_large_page_privilege() noexcept {
     if (!taken && taken.error().os_code == not_all_assigned)
         return fail(errc::not_supported, not_all_assigned);
     return taken;
+}
+
+result<void> random(std::span<std::byte> into) noexcept {
+    return done(call::random, [&] {
+        unsigned drawn = 0;
+        for (std::size_t i = 0; i != into.size(); ++i) {
+            if (i % sizeof drawn == 0 && ::rand_s(&drawn) != 0)
+                return false;
+            into[i] = static_cast<std::byte>(drawn >> 8 * (i % sizeof drawn));
+        }
+        return true;
+    });
 }
 
 result<void> flush_instructions(range changed) noexcept {

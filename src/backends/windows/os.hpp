@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace palloc::inline v0::os {
 
@@ -32,6 +33,7 @@ enum class call : std::uint8_t {
     close,
     token,
     flush,
+    random,
     any,
 };
 
@@ -135,6 +137,8 @@ enum class view_kind : std::uint8_t {
 
 // ---------------------------------------------------------------- the process
 
+/// @brief A few bytes that nobody can guess: rand_s.
+[[nodiscard]] result<void> random(std::span<std::byte> into) noexcept;
 /// @brief Asks for the privilege that large pages need, for the whole process.
 /// @par Errors `not_supported` where the user does not have it
 [[nodiscard]] result<void> take_large_page_privilege() noexcept;

@@ -4,8 +4,8 @@
 ///
 ///     pages of the books: [guarded_metadata][basic_pmalloc: the pool, its policies][name] then
 ///                         chunk records, tables, bitmaps; read-only once anything is protected
-///     ordinary memory:    what everybody may change because it decides nothing: the place in the
-///                         list of pools, and the counters
+///     ordinary memory:    the counters, which decide nothing, and the place in the list of pools,
+///                         which is sealed by a key: what it says is compared before it is used
 ///
 /// Not used by itself.
 #pragma once
@@ -46,7 +46,7 @@ struct pmalloc_public {
     pmalloc_public(any_pmalloc& pool, std::string_view name) noexcept
         : entry(pool, nullptr, name) {}
 
-    registry<any_pmalloc>::listing entry;
+    registry<any_pmalloc, sealed_by_key>::listing entry;
     concurrent_statistics counts;
     atomic_counter dead_bytes;
     atomic_counter dead_blocks;
@@ -205,7 +205,7 @@ class pmalloc_core : public any_pmalloc {
             .alignment = std::max(alignment, options_.alignment),
             .may_map = !includes(flags, pmalloc_flags::must_not_map)};
         auto got = serve(wanted);
-        while (!got && includes(flags, pmalloc_flags::insist) && may_pass(got.error())) {
+        while (!got && includes(flags, pmalloc_flags::insist) && may_pass(got.error(), flags)) {
             std::this_thread::yield();
             got = serve(wanted);
         }
@@ -358,8 +358,10 @@ class pmalloc_core : public any_pmalloc {
         return closed;
     }
 
-    [[nodiscard]] static bool may_pass(error why) noexcept {
-        return why.code == errc::out_of_memory || is_shortage(why);
+    // Nobody else gives a block back meanwhile, so only new memory ends a want of memory.
+    [[nodiscard]] static bool may_pass(error why, pmalloc_flags flags) noexcept {
+        return is_shortage(why) ||
+               (why.code == errc::out_of_memory && !includes(flags, pmalloc_flags::must_not_map));
     }
 
     [[nodiscard]] std::uint64_t blocks_before(const area& a, std::size_t end) const noexcept {
