@@ -9,61 +9,21 @@
 #include <string>
 #include <vector>
 
+#include "made_up_results.hpp"
+
 namespace bench = palloc::bench;
 using nlohmann::json;
-
-namespace {
-
-const bench::composition unsynchronized_pool{"std::pmr::unsynchronized_pool_resource", "", nullptr,
-                                             bench::standing::baseline};
-const bench::composition synchronized_pool{"std::pmr::synchronized_pool_resource", "", nullptr,
-                                           bench::standing::baseline, true};
-const bench::composition general{"general", "", nullptr, bench::standing::preset};
-const bench::composition shared{"shared", "", nullptr, bench::standing::preset, true};
-const bench::composition plain{"plain", "", nullptr};
-
-bench::cell whole(const bench::composition& pool, double ns, std::uint64_t peak_bytes) {
-    bench::cell made;
-    made.pool = &pool;
-    made.net_ns = {ns, 0.25};
-    made.samples = {ns - 1, ns, ns + 1};
-    made.cpu_ns = ns + 5;
-    made.operations = 100;
-    made.completed = 1;
-    made.peak_bytes = peak_bytes;
-    made.peak_live_bytes = 1000;
-    return made;
-}
-
-bench::cell cut(bench::cell from) {
-    from.completed = 0.37;
-    return from;
-}
-
-bench::cell refusing(bench::cell from) {
-    from.refused = 3;
-    return from;
-}
-
-bench::cell failed(const bench::composition& pool, std::string why) {
-    bench::cell made;
-    made.pool = &pool;
-    made.error = std::move(why);
-    return made;
-}
-
-bench::cell skipped(const bench::composition& pool) {
-    bench::cell made;
-    made.pool = &pool;
-    made.skipped = "needs one thread";
-    return made;
-}
-
-bench::trace_report on(std::string trace, std::size_t threads, std::vector<bench::cell> cells) {
-    return {std::move(trace), "a program", 100, threads, 1000, 10, 4.5, std::move(cells)};
-}
-
-} // namespace
+using palloc::test::cut;
+using palloc::test::failed;
+using palloc::test::general;
+using palloc::test::on;
+using palloc::test::plain;
+using palloc::test::refusing;
+using palloc::test::shared;
+using palloc::test::skipped;
+using palloc::test::synchronized_pool;
+using palloc::test::unsynchronized_pool;
+using palloc::test::whole;
 
 BOOST_AUTO_TEST_CASE(median_and_spread) {
     BOOST_TEST(bench::summarize({3}).median == 3);
