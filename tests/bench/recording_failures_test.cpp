@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 
@@ -274,4 +276,72 @@ BOOST_AUTO_TEST_CASE(what_cannot_be_recorded_is_refused_in_words) {
     std::filesystem::permissions(text.path(), std::filesystem::perms::owner_all);
     palloc::test::expect(record + text.path().string(), 2, "is neither a program nor a script");
     palloc::test::expect("record -o /nowhere/r.trace.gz -- true", 2, "cannot be written");
+}
+
+BOOST_AUTO_TEST_CASE(static_children_are_named_however_they_are_started) {
+    need_a_static_program();
+    for (const std::string& start :
+         {"sh -c '" + still + " --version; :'", "bash -c '" + still + " --version; :'",
+          "python3 -c 'import subprocess; subprocess.run([\"" + still + "\", \"--version\"])'",
+          "python3 -c 'import os; os.waitpid(os.posix_spawnp(\"" + still + "\", [\"" + still +
+              "\", \"--version\"], os.environ), 0)'"}) {
+        const workplace work;
+        const run_result got =
+            palloc_bench("record -q --follow -o " + work / "r.trace.gz" + " -- " + start);
+        BOOST_TEST(got.status == 0);
+        BOOST_TEST(got.output.find("palloc-bench: not recorded: " + still +
+                                   " is statically linked") != std::string::npos,
+                   start << ": " << got.output);
+        BOOST_TEST(bench::read_trace(work / "r.trace.gz").operation_count() > 10u);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(set_uid_children_are_named) {
+    const workplace work;
+    const std::string other = work / "other";
+    std::filesystem::copy_file("/bin/true", other);
+    std::filesystem::permissions(work.folder(), std::filesystem::perms::all);
+    struct statvfs facts{};
+    constexpr unsigned nobody = 65534;
+    if (chown(other.c_str(), nobody, nobody) != 0 || chmod(other.c_str(), 04755) != 0)
+        palloc::test::skip("only root makes a program another's");
+    if (statvfs(other.c_str(), &facts) != 0 || (facts.f_flag & ST_NOSUID) != 0)
+        palloc::test::skip("set-uid is of no effect in " + work.folder().string());
+    palloc::test::expect("record -q --follow -o " + work / "r.trace.gz" + " -- bash -c '" + other +
+                             "; :'",
+                         0, "not recorded: " + other + " is set-uid");
+}
+
+BOOST_AUTO_TEST_CASE(children_without_the_recorder_in_their_environment_are_named) {
+    const workplace work;
+    palloc::test::expect("record -q --follow -o " + work / "r.trace.gz" +
+                             " -- bash -c 'env -i /bin/true; :'",
+                         0, "not recorded: /bin/true: the recorder did not begin in it");
+}
+
+BOOST_AUTO_TEST_CASE(static_program_in_a_wrappers_place_is_not_taken_for_it) {
+    need_a_static_program();
+    for (const std::string follow : {"", "--follow "}) {
+        const workplace work;
+        const run_result got = palloc_bench("record -q " + follow + "-o " + work / "r.trace.gz" +
+                                            " -- sh -c 'exec " + still + " --version'");
+        BOOST_TEST(got.status == 0);
+        BOOST_TEST(got.output.find("nothing was recorded of the program itself: " + still +
+                                   " is statically linked") != std::string::npos,
+                   got.output);
+        BOOST_TEST(std::filesystem::file_size(work / "r.trace.gz") == 0u); // not the shell's
+        BOOST_TEST(work.traces().size() == (follow.empty() ? 1u : 2u));
+    }
+}
+
+BOOST_AUTO_TEST_CASE(nothing_is_called_missed_that_was_not) {
+    const workplace work;
+    const temporary_file script("echo from a script", "script");
+    std::filesystem::permissions(script.path(), std::filesystem::perms::owner_all);
+    const run_result got =
+        palloc_bench("record -q --follow -o " + work / "r.trace.gz" + " -- bash -c '/bin/true; " +
+                     "nothing_of_that_name 2>/dev/null; exec 2>&1; ls / >/dev/null; " +
+                     script.path().string() + "; (exec /bin/true); exec env /bin/true'");
+    BOOST_TEST(got.status == 0);
+    BOOST_TEST(got.output == "from a script\n");
 }
