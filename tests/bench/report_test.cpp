@@ -157,3 +157,32 @@ BOOST_AUTO_TEST_CASE(tables_say_what_happened_to_each_cell) {
         bench::conclusion_of(std::vector{on("one", 1, {once, whole(unsynchronized_pool, 6, 9)})})
             .find("NOT ahead (some of it by a single replay)") != std::string::npos);
 }
+
+BOOST_AUTO_TEST_CASE(those_that_refuse_are_listed_by_who_fails_first) {
+    const auto refusing_at = [](const bench::composition& pool, std::uint64_t operation,
+                                bench::refusals why) {
+        bench::cell made = whole(pool, 5, 10);
+        made.refused = why.full + why.fragmented;
+        made.first_refused_at = operation;
+        made.why_refused = why;
+        return made;
+    };
+    const std::string text = bench::failures_of(on(
+        "t", 1,
+        {refusing_at(general, 46, {0, 8}), whole(shared, 5, 10), refusing_at(plain, 9, {2, 1}),
+         cut(refusing_at(shared, 20, {5, 0})), failed(synchronized_pool, "killed by signal 11")}));
+    const auto line = [&](const std::string& name, const std::string& what) {
+        const auto at = text.find(what);
+        BOOST_REQUIRE_MESSAGE(at != std::string::npos, text);
+        const auto begin = text.rfind('\n', at) + 1;
+        BOOST_TEST(text.substr(begin).starts_with("  " + name + ' '), text);
+        return at;
+    };
+    const auto first = line("plain", "at operation 10; 3 requests refused: 2 full, 1 fragmented");
+    const auto second = line("shared", "at operation 21; 5 requests refused: 5 full, 0 fragmented");
+    const auto third = line("general", "at operation 47; 8 requests refused: 0 full, 8 fragmented");
+    BOOST_TEST(first < second);
+    BOOST_TEST(second < third);
+    BOOST_TEST(text.find("killed") == std::string::npos);
+    BOOST_TEST(bench::failures_of(on("t", 1, {whole(plain, 5, 10)})).empty());
+}
