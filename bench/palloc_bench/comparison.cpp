@@ -233,17 +233,21 @@ std::string text_of(const comparison& compared, const comparison_options& option
     const auto out = std::back_inserter(text);
     for (const std::string& each : compared.warnings)
         fmt::format_to(out, "warning: {}\n", each);
-    fmt::format_to(out, "{:{}} {:>7} {:>18} {:14} {:>7} {}\n", "cell", width, "time", "interval",
-                   "", "memory", "");
+    fmt::format_to(out, "{:{}} {:>7} {:>18} {:14} {:>7} {:>18}\n", "cell", width, "time",
+                   "interval", "", "memory", "interval");
     for (const auto& each : compared.cells) {
         fmt::format_to(out, "{:{}} ", each.name, width);
         if (!each.remark.empty()) {
             fmt::format_to(out, "no verdict: {}\n", each.remark);
             continue;
         }
-        fmt::format_to(out, "{:7.3f} {:>18} {:14} {:7.3f} {}\n", each.time.ratio,
-                       interval(each.time), word(each.in_time, "faster", "slower"),
-                       each.memory.ratio, word(each.in_memory, "less", "more"));
+        fmt::format_to(out, "{:7.3f} {:>18} {:14} ", each.time.ratio, interval(each.time),
+                       word(each.in_time, "faster", "slower"));
+        if (each.memory.high == 0)
+            fmt::format_to(out, "no samples of memory\n");
+        else
+            fmt::format_to(out, "{:7.3f} {:>18} {}\n", each.memory.ratio, interval(each.memory),
+                           word(each.in_memory, "less", "more"));
     }
     for (const std::string& each : compared.only_one)
         fmt::format_to(out, "{:{}} in one run only\n", each, width);

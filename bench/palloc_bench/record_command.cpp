@@ -48,7 +48,12 @@ void run(const record_arguments& given, int& status) {
     if (!given.quiet)
         for (const recorded_program& each : got.programs)
             tell(each);
-    if (!got.has_own)
+    for (const std::string& why : got.missed)
+        fmt::print(stderr, "palloc-bench: not recorded: {}\n", why);
+    if (!got.why_not_own.empty())
+        fmt::print(stderr, "palloc-bench: nothing was recorded of the program itself: {}\n",
+                   got.why_not_own);
+    else if (!got.has_own)
         fmt::print(stderr,
                    "palloc-bench: {}: nothing was recorded of the program itself; it has an "
                    "allocator of its own linked in, or started another program{}\n",

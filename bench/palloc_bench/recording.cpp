@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <list>
-#include <map>
 #include <optional>
 #include <poll.h>
 #include <record/ring.hpp>
@@ -31,6 +30,7 @@
 
 #include "commands.hpp"
 #include "elf_program.hpp"
+#include "executed_programs.hpp"
 #include "ring_reader.hpp"
 
 namespace palloc::bench {
@@ -246,23 +246,37 @@ class session {
                 const auto* const one = reinterpret_cast<const inotify_event*>(events.data() + at);
                 at += static_cast<ssize_t>(sizeof *one + one->len);
                 attempt([&] {
-                    open_stream(one->name);
+                    take_up(one->name);
                     return std::uint64_t{0};
                 });
             }
         }
     }
 
-    void open_stream(std::string_view name) {
+    void take_up(std::string_view name) {
         int process = 0;
         const auto dot = name.find('.');
         if (dot == 0 || dot == std::string_view::npos)
             return; // not whole yet
         std::from_chars(name.data(), name.data() + dot, process);
+        const auto kind = static_cast<record::notice>(name.substr(dot + 1).front());
+        if (kind == record::notice::failed)
+            programs_.failed(process);
+        else if (kind == record::notice::executes)
+            programs_.executes(process, std::filesystem::read_symlink(folder_.path() / name));
+        else if (kind == record::notice::spawned)
+            programs_.spawned(process, std::filesystem::read_symlink(folder_.path() / name));
+        else
+            return open_stream(name, process);
+        std::filesystem::remove(folder_.path() / name);
+    }
+
+    void open_stream(std::string_view name, int process) {
         for (ring_reader& former : streams_)
             if (former.process() == process)
                 former.end(); // its process executes another program now
-        const int program = programs_of_[process]++;
+        const int program = programs_.programs_of(process);
+        programs_.made_ring(process);
         const auto file = folder_.path() / name;
         const std::filesystem::path part =
             options_.file.string() + fmt::format(".{}.{}.part", process, program);
@@ -303,6 +317,12 @@ class session {
     }
 
     void keep_own() {
+        result_.why_not_own = programs_.why_missed(own_);
+        if (!result_.why_not_own.empty())
+            programs_.failed(own_); // told by itself
+        result_.missed = programs_.all_missed();
+        if (!result_.why_not_own.empty())
+            return keep_former(); // which is not what ran last
         if (!former_)
             return;
         std::filesystem::rename(former_->file, options_.file);
@@ -322,7 +342,7 @@ class session {
     descriptor appeared_;
     pid_t own_ = 0;
     std::list<ring_reader> streams_;
-    std::map<int, int> programs_of_;         // how many each process has executed
+    executed_programs programs_;
     std::optional<recorded_program> former_; // the last that our own process executed
     int former_number_ = 0;
     std::exception_ptr failure_;

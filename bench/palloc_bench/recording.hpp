@@ -28,6 +28,10 @@ struct recording {
     int wait_status = 0;                    ///< of the program, as `waitpid` tells it
     bool has_own = false;                   ///< whether the program itself wrote a trace
     std::vector<recorded_program> programs; ///< those that allocated anything; its own comes first
+    /// Why the program itself could not be recorded, where it executed another in its place that
+    /// the recorder cannot be loaded into; empty where that is not so.
+    std::string why_not_own;
+    std::vector<std::string> missed; ///< the same of what it and its children started
 };
 
 /// @brief The file of a child process: the process's number before the suffix.
@@ -38,7 +42,8 @@ struct recording {
 ///
 /// Signals that are sent to this process go on to the program. What a crash leaves in the ring is
 /// read all the same. Where the program executes another in its place, the trace is of the last
-/// one; with `follow` the former have files of their own.
+/// one; with `follow` the former have files of their own. Programs that cannot be recorded and were
+/// executed by ones that can are named in the result.
 /// @par Errors  throws `usage_error`: no such program, or one that cannot be recorded;
 ///   `trace_error`: the trace cannot be written (the program runs on to its end);
 ///   `std::system_error`

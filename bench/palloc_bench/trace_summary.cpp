@@ -144,8 +144,8 @@ std::string text_of(const trace_summary& sum) {
                    share(lived.to_4096, blocks), share(lived.to_65536, blocks),
                    share(lived.longer, blocks), share(lived.never, blocks));
     fmt::format_to(out,
-                   "reallocs      {} grow, {} shrink; {} bytes to copy; one block grew {} "
-                   "times\n",
+                   "reallocs      {} grow, {} shrink; {} bytes to copy; one block had {}, "
+                   "one after the other\n",
                    sum.grown, sum.shrunk, sum.copied_bytes, sum.longest_growth);
     fmt::format_to(out,
                    "threads       {}; {} blocks ({:.1f} % of those that end) end on another "

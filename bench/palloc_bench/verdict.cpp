@@ -27,18 +27,27 @@ std::string mebibytes(std::uint64_t bytes) {
     return fmt::format("{:.2f} MiB", static_cast<double>(bytes) / (1024.0 * 1024.0));
 }
 
-/// "4.1 times as fast", with both figures above the harness's resolution.
+/// "4.1 times as fast as", with both figures above the harness's resolution.
 std::string pace(double mine, double theirs) {
     constexpr double least_ns = 0.1;
+    constexpr double told = 1.005; // two digits
     mine = std::max(mine, least_ns);
     theirs = std::max(theirs, least_ns);
+    if (std::max(mine / theirs, theirs / mine) < told)
+        return "as fast as";
     return mine <= theirs ? fmt::format("{:.2f} times as fast as", theirs / mine)
                           : fmt::format("{:.2f} times as slow as", mine / theirs);
 }
 
 std::string weight(std::uint64_t mine, std::uint64_t theirs) {
     const double more = 100 * (static_cast<double>(mine) / static_cast<double>(theirs) - 1);
+    if (std::abs(more) < 0.5)
+        return "as much memory as";
     return fmt::format("{:.0f} % {} memory than", std::abs(more), more > 0 ? "more" : "less");
+}
+
+std::tuple<double, std::uint64_t> by_time(const cell& c) {
+    return {c.net_ns.median, c.peak_bytes};
 }
 
 contest& contest_of(std::vector<contest>& all, std::string_view preset, bool threaded) {
@@ -53,7 +62,7 @@ contest& contest_of(std::vector<contest>& all, std::string_view preset, bool thr
 } // namespace
 
 const cell* fastest(const trace_report& report) {
-    return least(report, [](const cell& c) { return c.net_ns.median; });
+    return least(report, by_time);
 }
 
 const cell* leanest(const trace_report& report) {
@@ -65,10 +74,8 @@ std::vector<const cell*> pareto_front(const trace_report& report) {
     for (const cell& each : report.cells)
         if (each.comparable())
             front.push_back(&each);
-    std::sort(front.begin(), front.end(), [](const cell* a, const cell* b) {
-        return std::tuple(a->net_ns.median, a->peak_bytes) <
-               std::tuple(b->net_ns.median, b->peak_bytes);
-    });
+    std::stable_sort(front.begin(), front.end(),
+                     [](const cell* a, const cell* b) { return by_time(*a) < by_time(*b); });
     std::uint64_t least = ~std::uint64_t{0};
     std::erase_if(front, [&](const cell* each) {
         if (each->peak_bytes >= least)
@@ -87,17 +94,22 @@ recommendation recommend(const trace_report& report, std::string_view baseline) 
     recommendation made;
     for (const cell& each : report.cells)
         if (each.comparable() && static_cast<double>(each.peak_bytes) <= allowed &&
-            (made.winner == nullptr || each.net_ns.median < made.winner->net_ns.median))
+            (made.winner == nullptr || by_time(each) < by_time(*made.winner)))
             made.winner = &each;
     const cell& best = *made.winner;
     const cell* const quick = fastest(report);
     made.reason = fmt::format("{} serves this program best: {:.1f} ns an operation and {} at most.",
                               best.pool->name, best.net_ns.median, mebibytes(best.peak_bytes));
     if (quick == &best && lean == &best)
-        made.reason += " Nothing else is as fast, and nothing needs less memory.";
+        made.reason += " Nothing is faster, and nothing needs less memory.";
     else if (quick == &best)
-        made.reason += fmt::format(" Nothing else is as fast; {} needs the least memory, {}.",
+        made.reason += fmt::format(" Nothing is faster; {} needs the least memory, {}.",
                                    lean->pool->name, mebibytes(lean->peak_bytes));
+    else if (lean == &best)
+        made.reason +=
+            fmt::format(" Nothing needs less memory, and all that are faster hold over a "
+                        "quarter more: the fastest, {} ({:.1f} ns), takes {}.",
+                        quick->pool->name, quick->net_ns.median, mebibytes(quick->peak_bytes));
     else
         made.reason += fmt::format(
             " It is the fastest of those that hold at most a quarter more than the leanest, {} "

@@ -13,12 +13,13 @@
 
 namespace palloc::bench {
 
-/// @brief The comparable cell with the least time, or null.
+/// @brief The comparable cell with the least time, the leaner one of equals, or null.
 [[nodiscard]] const cell* fastest(const trace_report& report);
 /// @brief The comparable cell with the least peak memory, the faster one of equals, or null.
 [[nodiscard]] const cell* leanest(const trace_report& report);
 
-/// @brief Those that no other cell beats in time and in memory both, by time.
+/// @brief Each comparable cell that needs less memory than all that are as fast or faster, by time;
+///   of equals the first.
 [[nodiscard]] std::vector<const cell*> pareto_front(const trace_report& report);
 
 /// @brief Which one to have, and why.
@@ -27,7 +28,8 @@ struct recommendation {
     std::string reason;           ///< whole sentences
 };
 
-/// @brief The fastest cell that holds at most a quarter more memory than the leanest one.
+/// @brief The fastest cell that holds at most a quarter more memory than the leanest one; of those
+///   as fast the leaner one, of equals the first.
 /// @param baseline  what the reason compares with; by default the standard library's pool for as
 ///   many threads
 [[nodiscard]] recommendation recommend(const trace_report& report, std::string_view baseline = {});

@@ -13,21 +13,20 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
 
 #include <sys/mman.h>
 
+#include "loaded.hpp"
 #include "ring.hpp"
-
-#define PALLOC_RECORD_EXPORT extern "C" __attribute__((visibility("default")))
 
 namespace {
 
 using palloc::record::event;
 using palloc::record::event_kind;
+using palloc::record::look_up;
 using palloc::record::ring;
 
 /// The allocator behind this library.
@@ -47,7 +46,18 @@ enum class stage : std::uint32_t { untouched, resolving, resolved, ready };
 
 allocator next;
 std::atomic<stage> reached{stage::untouched};
-std::atomic<ring*> current{nullptr};
+
+/// What a child must not take over from its parent, whose events would have the child's among them.
+/// It lies in a page that the kernel empties in each child with memory of its own, also in one that
+/// was made past libc's `fork` (`_Fork`, clone), where no handler runs.
+struct process_state {
+    std::atomic<ring*> current;
+    std::atomic<bool> begun; ///< false: a child, that has not looked whether it is to be recorded
+};
+process_state unrecorded{nullptr, true};
+std::atomic<process_state*> state{&unrecorded};
+ring* latest = nullptr; ///< outlives the state
+
 std::atomic<std::uint32_t> threads{0};
 pid_t recorder_process = 0;
 
@@ -75,12 +85,6 @@ std::size_t early_bytes(const void* block) noexcept {
     std::size_t bytes = 0;
     std::memcpy(&bytes, static_cast<const char*>(block) - 16, sizeof bytes);
     return bytes;
-}
-
-template <class Function>
-void look_up(Function& found, const char* name) noexcept {
-    void* const symbol = dlsym(RTLD_NEXT, name);
-    std::memcpy(&found, &symbol, sizeof symbol);
 }
 
 /// @return false: not yet, or by another caller right now
@@ -150,16 +154,41 @@ void begin() noexcept {
     const char* const folder = std::getenv(palloc::record::folder_variable);
     const long long only = number_in(palloc::record::only_variable);
     recorder_process = static_cast<pid_t>(number_in(palloc::record::recorder_variable));
+    process_state& mine = *state.load();
+    mine.begun.store(true);
     if (folder != nullptr && (only == 0 || only == getpid()))
-        current.store(make_ring(folder));
+        mine.current.store(latest = make_ring(folder));
 }
 
-/// In a child that was forked, which has its parent's ring.
+void make_state() noexcept {
+    const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    void* const made =
+        mmap(nullptr, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (made == MAP_FAILED)
+        return; // the first state serves, until a child is made past fork
+    madvise(made, page, MADV_WIPEONFORK);
+    state.store(static_cast<process_state*>(made));
+}
+
+/// In a child, which has its parent's ring mapped.
 void be_the_child() noexcept {
-    ring* const inherited = current.exchange(nullptr);
-    if (inherited != nullptr)
-        munmap(inherited, sizeof(ring));
+    state.load()->current.store(nullptr);
+    if (latest != nullptr)
+        munmap(latest, sizeof(ring));
+    latest = nullptr;
     begin();
+}
+
+/// Where to write; null: nowhere.
+ring* own_ring() noexcept {
+    process_state& mine = *state.load(std::memory_order_acquire);
+    ring* const current = mine.current.load(std::memory_order_acquire);
+    if (current != nullptr || mine.begun.load() || mine.begun.exchange(true))
+        return current;
+    const int error = errno;
+    be_the_child();
+    errno = error;
+    return mine.current.load();
 }
 
 __attribute__((constructor)) void start() noexcept {
@@ -167,6 +196,7 @@ __attribute__((constructor)) void start() noexcept {
     resolve();
     stage was = stage::resolved;
     if (reached.compare_exchange_strong(was, stage::ready)) {
+        make_state();
         begin();
         busy = true; // what the registration itself allocates is not the program's
         pthread_atfork(nullptr, nullptr, be_the_child);
@@ -184,7 +214,7 @@ bool wait_for_room(ring& to, std::uint64_t ticket) noexcept {
         constexpr unsigned tries_a_look = 1000;
         if (to.closed.load() != 0 || (tries % tries_a_look == tries_a_look - 1 &&
                                       kill(recorder_process, 0) != 0 && errno == ESRCH)) {
-            current.store(nullptr);
+            state.load()->current.store(nullptr);
             room = false;
             break;
         }
@@ -196,7 +226,7 @@ bool wait_for_room(ring& to, std::uint64_t ticket) noexcept {
 }
 
 void note(event_kind kind, const void* address, std::size_t bytes, std::size_t alignment) noexcept {
-    ring* const to = current.load(std::memory_order_acquire);
+    ring* const to = own_ring();
     if (to == nullptr)
         return;
     if (thread_number == 0)

@@ -49,6 +49,14 @@ struct ring {
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
+/// @brief Of a program that a process executes: the letter behind `PID.` in the name of a symbolic
+///   link, in the folder of the rings, to that program's file. Digits there name a ring.
+enum class notice : char {
+    executes = 'x', ///< in the process's own place
+    failed = 'f',   ///< it could not
+    spawned = 's',  ///< as a process of its own, which has begun
+};
+
 /// @brief Names of the environment: the folder where rings appear, the recorder's process, and the
 ///   one process that is to be recorded (absent: every one).
 inline constexpr const char* folder_variable = "PALLOC_RECORD_FOLDER";

@@ -95,6 +95,23 @@ BOOST_AUTO_TEST_CASE(list_names_traces_and_compositions) {
     BOOST_TEST(some.output.find("monotonic") == std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(own_composition_is_listed_and_replayed_with_the_others) {
+    expect("list --pool '^from_the_top'", 0, "from_the_top-flat-mmap");
+    expect("list --pool '^from_the_top'", 0, "decltype(palloc::bench::from_the_top)");
+    const temporary_file file(palloc::test::comb_trace(), "comb.trace");
+    const temporary_file json("", "out.json");
+    expect("replay --repeat 2 --pool '^from_the_top|^first_fit-flat-mmap$' --trace " +
+               file.path().string() + " --json " + json.path().string(),
+           0, "from_the_top-flat-mmap");
+    const nlohmann::json figures = nlohmann::json::parse(palloc::test::content_of(json.path()));
+    std::set<std::string> whole;
+    for (const auto& each : figures.at("benchmarks"))
+        if (each.value("comparable", false) && each.at("failures") == 0)
+            whole.insert(each.at("composition"));
+    BOOST_TEST(whole.contains("from_the_top-flat-mmap"), figures.at("benchmarks").dump());
+    BOOST_TEST(whole.contains("first_fit-flat-mmap"));
+}
+
 BOOST_AUTO_TEST_CASE(replay_writes_tables_and_json) {
     const temporary_file file(palloc::test::gzip(tiny_trace), "tiny.trace.gz");
     const temporary_file json("", "out.json");

@@ -206,11 +206,43 @@ BOOST_AUTO_TEST_CASE(two_runs_of_this_binary_show_no_difference) {
 }
 
 BOOST_AUTO_TEST_CASE(damaged_figures_are_named) {
-    const palloc::test::temporary_file good(json({{"context", {}}, {"benchmarks", {}}}).dump(),
-                                            "a.json");
+    const palloc::test::temporary_file good("{\"context\": {}, \"benchmarks\": []}", "a.json");
     const palloc::test::temporary_file cut("{\n\"benchmarks\": [\n", "b.json");
     palloc::test::expect("compare " + good.path().string() + " " + cut.path().string(), 2,
-                         cut.path().string() + ": ");
-    palloc::test::expect("compare " + good.path().string() + " " + cut.path().string(), 2,
-                         "line 3");
+                         cut.path().string() + ":3: ");
+    for (const auto& [text, error] :
+         {std::pair("", ":1: the file is empty"),
+          {"[1, 2]\n", ":1: is not what replay --json writes"},
+          {"{\n\"context\": {}\n}\n", ":1: is not what replay --json writes"},
+          {"{\"context\": {}, \"benchmarks\": [\n7]}\n", ":1: is not what replay --json writes: "},
+          {"{\"context\": {},\n\"traces\": [{}],\n\"benchmarks\": [\n{\"name\": \"a\"},\n{\"nam\": "
+           "\"b\"}]}\n",
+           ":5: an entry without a name"},
+          {"{\"context\": {},\n\"benchmarks\": [\n{\"name\": \"a\",\n\"samples_ns\": [1, "
+           "\"x\"]}]}\n",
+           ":3: samples_ns of a are not numbers"}}) {
+        const palloc::test::temporary_file bad(text, "c.json");
+        palloc::test::expect("compare " + good.path().string() + " " + bad.path().string(), 2,
+                             bad.path().string() + error);
+        palloc::test::expect("compare " + bad.path().string() + " " + good.path().string(), 2,
+                             bad.path().string() + error);
+    }
+}
+
+BOOST_AUTO_TEST_CASE(memory_has_an_interval_too) {
+    json a = run_of({{1, 1, 1, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 1, 1}});
+    json b = a;
+    a["benchmarks"][0]["samples_peak_bytes"] = {1, 1, 1, 1, 1, 1, 1};
+    b["benchmarks"][0]["samples_peak_bytes"] = {1, 2, 3, 4, 5, 6, 7};
+    a["benchmarks"][1].erase("samples_peak_bytes");
+    bench::comparison_options options;
+    options.confidence = 0.95;
+    const auto got = bench::compare(a, b, options);
+    BOOST_TEST(got.cells[0].memory.low == 2); // as interval_is_that_of_the_tables
+    BOOST_TEST(got.cells[0].memory.high == 6);
+    BOOST_TEST((got.cells[0].in_memory == bench::change::slower));
+    const std::string text = bench::text_of(got, options);
+    BOOST_TEST(text.find("no difference    4.000     [2.000, 6.000] more\n") != std::string::npos,
+               text);
+    BOOST_TEST(text.find("no difference  no samples of memory\n") != std::string::npos, text);
 }

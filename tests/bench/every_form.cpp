@@ -39,6 +39,7 @@ void all_forms() {
     operator delete(kept(operator new(5039)));
     operator delete[](kept(operator new[](5043)));
     operator delete(kept(operator new(5632, std::align_val_t{512})), std::align_val_t{512});
+    operator delete[](kept(operator new[](5888, std::align_val_t{256})), std::align_val_t{256});
     operator delete(kept(operator new(5047, std::nothrow)), std::nothrow);
 }
 

@@ -3,6 +3,8 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -48,6 +50,30 @@ std::string shortened(std::string name) {
     return name;
 }
 
+/// Bytes as the page writes them.
+std::string in_words(std::uint64_t bytes) {
+    const auto fixed = [](double number, int digits) {
+        std::array<char, 32> text;
+        const int length = std::snprintf(text.data(), text.size(), "%.*f", digits, number);
+        return std::string(text.data(), static_cast<std::size_t>(length));
+    };
+    const auto number = static_cast<double>(bytes);
+    if (bytes >= 1048576)
+        return fixed(number / 1048576, bytes < 10485760 ? 2 : 1) + " MiB";
+    return bytes >= 1024 ? fixed(number / 1024, 1) + " KiB" : std::to_string(bytes) + " B";
+}
+
+/// A map's cell that is so full.
+std::array<int, 3> colour_of(double share, bool dark) {
+    const std::array<int, 3> empty = dark ? std::array{38, 48, 61} : std::array{226, 232, 240};
+    const std::array<int, 3> full = dark ? std::array{110, 200, 255} : std::array{8, 74, 145};
+    std::array<int, 3> made{};
+    for (std::size_t i = 0; i != 3; ++i)
+        made[i] =
+            static_cast<int>(std::lround(empty[i] + (full[i] - empty[i]) * std::pow(share, 0.8)));
+    return made;
+}
+
 /// Every chart has what the JSON says of the trace; so has what hovering over a map's cell shows.
 void check_charts(const json& page, const json& figures, const json& trace) {
     const json& charts = page.at("charts");
@@ -76,8 +102,28 @@ void check_charts(const json& page, const json& figures, const json& trace) {
         expected_points.emplace(each.at("real_time"),
                                 each.at("peak_bytes").get<double>() / 1048576);
     BOOST_TEST((points == expected_points));
-    BOOST_TEST(dataset(charts.at("scatter"), "Pareto front").size() ==
-               trace.at("pareto_front").size());
+    std::vector<std::pair<double, double>> front, expected_front; // in their order
+    for (const json& each : dataset(charts.at("scatter"), "Pareto front"))
+        front.emplace_back(each.at("x"), each.at("y"));
+    for (const json& name : trace.at("pareto_front")) {
+        const auto member = std::find_if(cells.begin(), cells.end(), [&](const json& each) {
+            return each.at("composition") == name;
+        });
+        BOOST_REQUIRE(member != cells.end());
+        expected_front.emplace_back(member->at("real_time"),
+                                    member->at("peak_bytes").get<double>() / 1048576);
+    }
+    BOOST_TEST((front == expected_front));
+    // And they are those of the cells that none beats.
+    for (const auto& [ns, mebibytes] : expected_points) {
+        const bool beaten = std::any_of(
+            expected_points.begin(), expected_points.end(), [&, x = ns, y = mebibytes](auto& by) {
+                return by != std::pair(x, y) && by.first <= x && by.second <= y;
+            });
+        const bool marked =
+            std::find(front.begin(), front.end(), std::pair(ns, mebibytes)) != front.end();
+        BOOST_TEST(marked == !beaten);
+    }
     const json& bars = dataset(charts.at("bars"), "ns an operation");
     BOOST_REQUIRE(bars.size() == cells.size());
     const json& spans = charts.at("bars").at("spans");
@@ -97,20 +143,33 @@ void check_charts(const json& page, const json& figures, const json& trace) {
         for (std::size_t i = 0; i != run.size(); ++i)
             BOOST_REQUIRE(line[i].at("y").get<double>() ==
                           run[i].at("held_bytes").get<double>() / 1048576);
-        const auto telling = std::count_if(run.begin(), run.end(), [](const json& at) {
-            return !at.at("fragmentation").is_null();
-        });
-        if (telling != 0)
-            BOOST_TEST(dataset(charts.at("fragmentation"), label).size() ==
-                       static_cast<std::size_t>(telling));
-        const json& allocate = each.at("latency_ns").at("allocate");
-        const json& percentiles = dataset(charts.at("latency"), label);
-        BOOST_REQUIRE(percentiles.size() == 5u);
-        BOOST_TEST(percentiles[2].get<double>() == std::max(allocate.at("p99").get<double>(), 1.0));
-        const json& sizes = dataset(charts.at("sizes"), label);
-        const auto shown =
-            std::count_if(sizes.begin(), sizes.end(), [](const json& at) { return !at.is_null(); });
-        BOOST_TEST(static_cast<std::size_t>(shown) == each.at("size_classes").size());
+        using points_of_line = std::vector<std::pair<double, double>>;
+        points_of_line telling, fragmentation;
+        for (const json& moment : run)
+            if (!moment.at("fragmentation").is_null())
+                telling.emplace_back(moment.at("operation"), moment.at("fragmentation"));
+        if (!telling.empty())
+            for (const json& point : dataset(charts.at("fragmentation"), label))
+                fragmentation.emplace_back(point.at("x"), point.at("y"));
+        BOOST_TEST((fragmentation == telling));
+        for (const auto& [chart, kind] :
+             {std::pair(&charts.at("latency"), "allocate"), {&page.at("frees"), "free"}}) {
+            const json& percentiles = dataset(*chart, label);
+            BOOST_REQUIRE(percentiles.size() == 5u);
+            std::size_t i = 0;
+            for (const char* const mark : {"p50", "p90", "p99", "p99.9", "max"})
+                BOOST_TEST(percentiles[i++].get<double>() ==
+                               std::max(each.at("latency_ns").at(kind).at(mark).get<double>(), 1.0),
+                           kind << " " << mark);
+        }
+        // A class that only others have is a gap.
+        std::vector<double> sizes, expected_sizes;
+        for (const json& at : dataset(charts.at("sizes"), label))
+            if (!at.is_null())
+                sizes.push_back(at.get<double>());
+        for (const json& size : each.at("size_classes"))
+            expected_sizes.push_back(std::max(size.at("ns").get<double>(), 1.0));
+        BOOST_TEST(sizes == expected_sizes, boost::test_tools::per_element());
     }
     for (const auto& [id, name] : {std::pair("map-worst", "map_worst"), {"map-end", "map_end"}}) {
         const json& seen = charts.at(id).at("datasets").at(0).at("data");
@@ -129,14 +188,33 @@ void check_charts(const json& page, const json& figures, const json& trace) {
                 std::min(live[i].get<double>() / static_cast<double>(is_short ? rest : cell_bytes),
                          1.0));
         }
-        if (name == std::string("map_worst")) {
-            const json& hover = page.at("hover");
-            const auto index = hover.at("index").get<std::size_t>();
-            BOOST_TEST(hover.at("opacity").get<double>() > 0);
-            BOOST_REQUIRE(hover.at("lines").size() == 4u);
-            BOOST_TEST(hover.at("lines").at(2) ==
-                       map.at("cell_blocks").at(index).dump() + " blocks begin here");
+        if (seen.empty())
+            continue;
+        const json& colours = page.at("colours").at(id);
+        BOOST_TEST(colours.size() >= std::min<std::size_t>(seen.size(), 9));
+        for (const json& cell : colours) {
+            const auto index = cell.at("index").get<std::size_t>();
+            const auto expected =
+                colour_of(seen[index].at("share").get<double>(), page.at("theme") == "dark");
+            for (std::size_t i = 0; i != 3; ++i)
+                BOOST_TEST(std::abs(cell.at("rgb").at(i).get<int>() - expected[i]) <= 1,
+                           id << ", cell " << index << ": " << cell.at("rgb").dump());
         }
+        const json& hover = page.at("hover").at(id);
+        const auto index = hover.at("index").get<std::size_t>();
+        BOOST_TEST(hover.at("opacity").get<double>() > 0);
+        const auto begin = index * cell_bytes;
+        const auto range = map.at("range_bytes").get<std::uint64_t>();
+        const std::string percent = std::to_string(
+            static_cast<int>(std::floor(100 * seen[index].at("share").get<double>() + 0.5)));
+        const std::vector<std::string> lines{
+            in_words(begin) + " to " + in_words(std::min(begin + cell_bytes, range)),
+            percent + " % full: " + in_words(live[index].get<std::uint64_t>()) + " live",
+            map.at("cell_blocks").at(index).dump() + " blocks begin here",
+            "largest free stretch " +
+                in_words(map.at("cell_largest_free_bytes").at(index).get<std::uint64_t>())};
+        BOOST_TEST(hover.at("lines").get<std::vector<std::string>>() == lines,
+                   boost::test_tools::per_element());
     }
 }
 
@@ -210,7 +288,8 @@ BOOST_AUTO_TEST_CASE(from_programs_to_their_report) {
                 BOOST_TEST(page.at("winner") == trace.at("winner"));
                 BOOST_TEST(page.at("reason") == trace.at("reason"));
                 BOOST_TEST(page.at("cpp") == trace.at("cpp"));
-                for (const char* const fact : {"compiler", "commit", "kernel", "command"})
+                for (const char* const fact :
+                     {"compiler", "commit", "kernel", "command", "host_name", "cpu"})
                     BOOST_TEST(page.at("context").get<std::string>().find(
                                    figures.at("context").at(fact).get<std::string>()) !=
                                std::string::npos);

@@ -4,7 +4,8 @@
     look_at_report.py REPORT.html FOLDER
 
 Keeps a screenshot of each in FOLDER, and prints what the page holds as JSON: errors of scripts, and
-for each view and trace each chart's data, and what hovering over the fullest cell of the map says.
+for each view and trace each chart's data, the latencies of frees behind their switch, colours of
+cells of the maps, and what hovering over the fullest cell of each says.
 """
 
 import json
@@ -15,6 +16,7 @@ from pathlib import Path
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
+MAPS = ("map-worst", "map-end")
 VIEWS = {"desktop": (1280, 900), "phone": (390, 844)}
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -44,10 +46,38 @@ return JSON.stringify({charts: all, overflow: document.documentElement.scrollWid
 """
 
 
-# Points at the fullest cell of the map of the worst moment; the chart answers a frame later.
+# The latencies of frees, which a click shows; another click shows those of allocations again.
+FREES = """
+document.getElementById("frees").click();
+const seen = Chart.getChart(document.getElementById("latency")).data.datasets.map((d) => (
+  {label: d.label, data: [...d.data]}));
+document.getElementById("frees").click();
+return JSON.stringify({datasets: seen});
+"""
+
+# What is drawn in the middle of some cells of a map: the fullest, the emptiest, some between.
+COLOURS = """
+const canvas = document.getElementById(arguments[0]);
+const chart = Chart.getChart(canvas);
+const data = chart.data.datasets[0].data;
+const byShare = data.map((p, i) => i).sort((a, b) => data[a].share - data[b].share);
+const chosen = new Set(Array.from({length: 9}, (_, i) => byShare[Math.floor(i * (data.length - 1) / 8)]));
+const copy = document.createElement("canvas");
+[copy.width, copy.height] = [canvas.width, canvas.height];
+const copied = copy.getContext("2d", {willReadFrequently: true});
+copied.drawImage(canvas, 0, 0);
+const scale = chart.currentDevicePixelRatio;
+return JSON.stringify(data.length ? [...chosen].map((index) => {
+  const point = chart.getDatasetMeta(0).data[index];
+  const at = copied.getImageData(Math.floor(point.x * scale), Math.floor(point.y * scale), 1, 1).data;
+  return {index, rgb: [at[0], at[1], at[2]]};
+}) : []);
+"""
+
+# Points at the fullest cell of a map; the chart answers a frame later.
 HOVER = """
 const done = arguments[arguments.length - 1];
-const canvas = document.getElementById("map-worst");
+const canvas = document.getElementById(arguments[0]);
 const chart = Chart.getChart(canvas);
 const data = chart.data.datasets[0].data;
 if (!data.length) return done(null);
@@ -67,7 +97,9 @@ def look_at_traces(driver):
         if buttons:
             driver.execute_script(f"document.querySelectorAll('#traces button')[{number}].click()")
         yield {**json.loads(driver.execute_script(CHARTS)),
-               "hover": driver.execute_async_script(HOVER)}
+               "frees": json.loads(driver.execute_script(FREES)),
+               "colours": {name: json.loads(driver.execute_script(COLOURS, name)) for name in MAPS},
+               "hover": {name: driver.execute_async_script(HOVER, name) for name in MAPS}}
 
 
 def look(driver, report, folder):

@@ -3,59 +3,34 @@
 #include <boost/test/unit_test.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <map>
-#include <palloc_bench/gzip_lines.hpp>
 #include <palloc_bench/ring_reader.hpp>
 #include <palloc_bench/trace_reader.hpp>
 #include <palloc_bench/trace_summary.hpp>
 #include <regex>
-#include <sstream>
 #include <string>
 #include <unistd.h>
 #include <vector>
 
 #include <sys/mman.h>
-#include <sys/xattr.h>
 
 #include "bench_program.hpp"
+#include "recorded.hpp"
 #include "support/skip.hpp"
 #include "trace_file.hpp"
 
 namespace bench = palloc::bench;
+using palloc::test::is_there;
+using palloc::test::lives_by_size;
 using palloc::test::palloc_bench;
 using palloc::test::run_result;
 using palloc::test::run_shell;
-using palloc::test::temporary_file;
+using palloc::test::workplace;
 
 namespace {
-
-/// A folder for traces.
-class workplace {
-  public:
-    [[nodiscard]] std::filesystem::path folder() const { return marker_.path().parent_path(); }
-    [[nodiscard]] std::string operator/(const std::string& name) const {
-        return (folder() / name).string();
-    }
-
-    [[nodiscard]] std::vector<std::filesystem::path> traces() const {
-        std::vector<std::filesystem::path> found;
-        for (const auto& entry : std::filesystem::directory_iterator(folder()))
-            if (entry.path().native().ends_with(".gz"))
-                found.push_back(entry.path());
-        return found;
-    }
-
-  private:
-    temporary_file marker_{"", "marker"};
-};
-
-bool is_there(const std::string& program) {
-    return run_shell("command -v " + program).status == 0;
-}
 
 const std::string sql =
     "\"create table t(a,b); with recursive c(x) as (select 1 union all select x+1 from c where "
@@ -68,36 +43,6 @@ std::uint64_t number_before(const std::string& text, const std::string& word) {
     std::string digits = found[1];
     digits.erase(std::remove(digits.begin(), digits.end(), ','), digits.end());
     return std::stoull(digits);
-}
-
-/// What became of the blocks of one trace, by the size that they were asked for with.
-struct life {
-    std::string alignment; ///< "r": came of a resize
-    std::string born_on;   ///< thread
-    std::string died_on;
-};
-std::map<std::string, life> lives_by_size(const std::filesystem::path& file) {
-    std::map<std::string, life> lives;
-    std::map<std::string, std::string> size_of; // by id
-    bench::gzip_lines lines(file);
-    for (std::string_view line; lines.next(line);) {
-        std::istringstream in{std::string(line)};
-        std::string kind, id, size, alignment, thread;
-        in >> kind >> id;
-        if (kind == "a") {
-            in >> size >> alignment >> thread;
-            lives[size_of[id] = size] = {alignment, thread, ""};
-        } else if (kind == "r") {
-            std::string fresh;
-            in >> fresh >> size >> thread;
-            lives[size_of[id]].died_on = thread;
-            lives[size_of[fresh] = size] = {"r", thread, ""};
-        } else if (kind == "f") {
-            in >> thread;
-            lives[size_of[id]].died_on = thread;
-        }
-    }
-    return lives;
 }
 
 } // namespace
@@ -153,8 +98,7 @@ BOOST_AUTO_TEST_CASE(threads_are_told_apart) {
 
 BOOST_AUTO_TEST_CASE(every_form_of_asking_is_recorded) {
     const workplace work;
-    const std::string program =
-        std::filesystem::read_symlink("/proc/self/exe").parent_path() / "bench" / "every_form";
+    const std::string program = palloc::test::beside_the_tests("every_form");
     BOOST_TEST(
         palloc_bench("record -q --follow -o " + work / "e.trace.gz" + " -- " + program).status ==
         0);
@@ -175,8 +119,9 @@ BOOST_AUTO_TEST_CASE(every_form_of_asking_is_recorded) {
         {"5059", "16"}, // freed by a resize to nothing
         {"5039", "16"}, // operator new, and new[]
         {"5043", "16"},
-        {"5632", "512"}, // with std::align_val_t
-        {"5047", "16"},  // with std::nothrow
+        {"5632", "512"}, // with std::align_val_t, and new[]
+        {"5888", "256"},
+        {"5047", "16"}, // with std::nothrow
     };
     for (const auto& [size, alignment] : alignments)
         BOOST_TEST_CONTEXT(size) {
@@ -200,45 +145,6 @@ BOOST_AUTO_TEST_CASE(every_form_of_asking_is_recorded) {
     BOOST_TEST(!child.contains("5001"));
 
     palloc::test::expect("trace " + work / "e.trace.gz", 0, "threads       2; ");
-}
-
-BOOST_AUTO_TEST_CASE(exit_codes_and_signals_are_the_programs) {
-    const workplace work;
-    const std::string record = "record -q -o " + work / "t.trace.gz" + " -- ";
-    BOOST_TEST(palloc_bench(record + "bash -c 'exit 7'").status == 7);
-    BOOST_TEST(palloc_bench(record + "bash -c 'kill -TERM $$'").status == 128 + 15);
-    const run_result crashed = palloc_bench(record + "bash -c 'echo before; kill -SEGV $$'");
-    BOOST_TEST(crashed.status == 128 + 11);
-    BOOST_TEST(crashed.output.starts_with("before\n"));
-    BOOST_TEST(bench::read_trace(work / "t.trace.gz").operation_count() > 10u);
-    // A signal to the recorder is one to the program.
-    const run_result passed =
-        run_shell(palloc::test::palloc_bench_path() + " " + record +
-                  "bash -c 'trap \"echo trapped; exit 3\" TERM; while :; do sleep 0.05; done' & "
-                  "sleep 0.6; kill -TERM $!; wait $!");
-    BOOST_TEST(passed.output == "trapped\n");
-    BOOST_TEST(passed.status == 3);
-}
-
-BOOST_AUTO_TEST_CASE(killed_between_two_instructions_the_trace_is_valid) {
-    const workplace work;
-    const std::string endless = " env PYTHONMALLOC=malloc python3 -c 'while True: [str(i) for i in "
-                                "range(100)]'";
-    for (const char* const delay : {"0.2", "0.35"}) {
-        (void)palloc_bench("record -q --follow -o " + work / "k.trace.gz" + " -- timeout -s KILL " +
-                           delay + endless);
-        for (const auto& file : work.traces()) {
-            (void)bench::read_trace(file); // throws where it is not valid
-            std::filesystem::remove(file);
-        }
-    }
-    const run_result got = palloc_bench("record --follow -q -o " + work / "f.trace.gz" +
-                                        " -- timeout -s KILL 1" + endless);
-    BOOST_TEST(got.status == 128 + 9);
-    std::size_t most = 0;
-    for (const auto& file : work.traces())
-        most = std::max(most, bench::read_trace(file).operation_count());
-    BOOST_TEST(most > 1000u); // python begins; how far it comes is the machine's
 }
 
 BOOST_AUTO_TEST_CASE(a_killed_threads_ticket_is_passed_over) {
@@ -287,27 +193,6 @@ BOOST_AUTO_TEST_CASE(follow_records_each_process_in_its_own_file) {
     for (const auto& file : work.traces())
         sqlites += bench::read_trace_header(file).program.starts_with("sqlite3");
     BOOST_TEST(sqlites == 2u);
-}
-
-BOOST_AUTO_TEST_CASE(what_cannot_be_recorded_is_refused_in_words) {
-    const workplace work;
-    const std::string record = "record -o " + work / "r.trace.gz" + " -- ";
-    if (std::filesystem::exists("/sbin/ldconfig"))
-        palloc::test::expect(record + "/sbin/ldconfig --version", 2, "is statically linked");
-    std::filesystem::copy_file("/bin/true", work.folder() / "true");
-    std::filesystem::permissions(work.folder() / "true", std::filesystem::perms::set_uid,
-                                 std::filesystem::perm_options::add);
-    palloc::test::expect(record + work / "true", 2, "is set-uid");
-    std::filesystem::copy_file("/bin/true", work.folder() / "capable");
-    // cap_net_raw, permitted: version 2 of the kernel's vfs_cap_data.
-    const std::array<std::uint32_t, 5> capability{0x02000000, 1u << 13, 0, 0, 0};
-    if (setxattr((work / "capable").c_str(), "security.capability", capability.data(),
-                 sizeof capability, 0) == 0)
-        palloc::test::expect(record + work / "capable", 2, "has file capabilities");
-    const temporary_file text("no program", "text");
-    std::filesystem::permissions(text.path(), std::filesystem::perms::owner_all);
-    palloc::test::expect(record + text.path().string(), 2, "is neither a program nor a script");
-    palloc::test::expect("record -o /nowhere/r.trace.gz -- true", 2, "cannot be written");
 }
 
 BOOST_AUTO_TEST_CASE(heaptrack_says_the_same) {

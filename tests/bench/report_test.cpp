@@ -9,61 +9,21 @@
 #include <string>
 #include <vector>
 
+#include "made_up_results.hpp"
+
 namespace bench = palloc::bench;
 using nlohmann::json;
-
-namespace {
-
-const bench::composition unsynchronized_pool{"std::pmr::unsynchronized_pool_resource", "", nullptr,
-                                             bench::standing::baseline};
-const bench::composition synchronized_pool{"std::pmr::synchronized_pool_resource", "", nullptr,
-                                           bench::standing::baseline, true};
-const bench::composition general{"general", "", nullptr, bench::standing::preset};
-const bench::composition shared{"shared", "", nullptr, bench::standing::preset, true};
-const bench::composition plain{"plain", "", nullptr};
-
-bench::cell whole(const bench::composition& pool, double ns, std::uint64_t peak_bytes) {
-    bench::cell made;
-    made.pool = &pool;
-    made.net_ns = {ns, 0.25};
-    made.samples = {ns - 1, ns, ns + 1};
-    made.cpu_ns = ns + 5;
-    made.operations = 100;
-    made.completed = 1;
-    made.peak_bytes = peak_bytes;
-    made.peak_live_bytes = 1000;
-    return made;
-}
-
-bench::cell cut(bench::cell from) {
-    from.completed = 0.37;
-    return from;
-}
-
-bench::cell refusing(bench::cell from) {
-    from.refused = 3;
-    return from;
-}
-
-bench::cell failed(const bench::composition& pool, std::string why) {
-    bench::cell made;
-    made.pool = &pool;
-    made.error = std::move(why);
-    return made;
-}
-
-bench::cell skipped(const bench::composition& pool) {
-    bench::cell made;
-    made.pool = &pool;
-    made.skipped = "needs one thread";
-    return made;
-}
-
-bench::trace_report on(std::string trace, std::size_t threads, std::vector<bench::cell> cells) {
-    return {std::move(trace), "a program", 100, threads, 1000, 10, 4.5, std::move(cells)};
-}
-
-} // namespace
+using palloc::test::cut;
+using palloc::test::failed;
+using palloc::test::general;
+using palloc::test::on;
+using palloc::test::plain;
+using palloc::test::refusing;
+using palloc::test::shared;
+using palloc::test::skipped;
+using palloc::test::synchronized_pool;
+using palloc::test::unsynchronized_pool;
+using palloc::test::whole;
 
 BOOST_AUTO_TEST_CASE(median_and_spread) {
     BOOST_TEST(bench::summarize({3}).median == 3);
@@ -196,4 +156,33 @@ BOOST_AUTO_TEST_CASE(tables_say_what_happened_to_each_cell) {
     BOOST_TEST(
         bench::conclusion_of(std::vector{on("one", 1, {once, whole(unsynchronized_pool, 6, 9)})})
             .find("NOT ahead (some of it by a single replay)") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(those_that_refuse_are_listed_by_who_fails_first) {
+    const auto refusing_at = [](const bench::composition& pool, std::uint64_t operation,
+                                bench::refusals why) {
+        bench::cell made = whole(pool, 5, 10);
+        made.refused = why.full + why.fragmented;
+        made.first_refused_at = operation;
+        made.why_refused = why;
+        return made;
+    };
+    const std::string text = bench::failures_of(on(
+        "t", 1,
+        {refusing_at(general, 46, {0, 8}), whole(shared, 5, 10), refusing_at(plain, 9, {2, 1}),
+         cut(refusing_at(shared, 20, {5, 0})), failed(synchronized_pool, "killed by signal 11")}));
+    const auto line = [&](const std::string& name, const std::string& what) {
+        const auto at = text.find(what);
+        BOOST_REQUIRE_MESSAGE(at != std::string::npos, text);
+        const auto begin = text.rfind('\n', at) + 1;
+        BOOST_TEST(text.substr(begin).starts_with("  " + name + ' '), text);
+        return at;
+    };
+    const auto first = line("plain", "at operation 10; 3 requests refused: 2 full, 1 fragmented");
+    const auto second = line("shared", "at operation 21; 5 requests refused: 5 full, 0 fragmented");
+    const auto third = line("general", "at operation 47; 8 requests refused: 0 full, 8 fragmented");
+    BOOST_TEST(first < second);
+    BOOST_TEST(second < third);
+    BOOST_TEST(text.find("killed") == std::string::npos);
+    BOOST_TEST(bench::failures_of(on("t", 1, {whole(plain, 5, 10)})).empty());
 }

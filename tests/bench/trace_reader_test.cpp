@@ -3,10 +3,12 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <map>
 #include <ostream>
 #include <palloc_bench/trace_reader.hpp>
 #include <set>
+#include <zlib.h>
 
 #include "trace_file.hpp"
 
@@ -33,6 +35,23 @@ std::string error_of(std::string_view content) {
 std::string with(std::string_view from, std::string_view to) {
     std::string text(tiny_trace);
     return text.replace(text.find(from), from.size(), to);
+}
+
+/// How many whole lines a piece of a compressed file has.
+std::size_t lines_before(const std::string& piece) {
+    z_stream stream{};
+    constexpr int with_gzip_header = 16 + MAX_WBITS;
+    BOOST_REQUIRE(inflateInit2(&stream, with_gzip_header) == Z_OK);
+    std::string text(std::size_t{1} << 20, '\0');
+    std::string from = piece;
+    stream.next_in = reinterpret_cast<Bytef*>(from.data());
+    stream.avail_in = static_cast<uInt>(from.size());
+    stream.next_out = reinterpret_cast<Bytef*>(text.data());
+    stream.avail_out = static_cast<uInt>(text.size());
+    (void)inflate(&stream, Z_SYNC_FLUSH);
+    text.resize(stream.total_out);
+    inflateEnd(&stream);
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
 }
 
 struct damage {
@@ -180,8 +199,16 @@ BOOST_AUTO_TEST_CASE(truncated_compression_is_refused_wherever_it_ends) {
     std::mt19937_64 random(palloc::test::seed());
     const std::string whole =
         palloc::test::gzip(palloc::test::make_random_trace(random, 2, 400).text);
-    for (std::size_t length = 1; length < whole.size(); length += 61)
-        BOOST_TEST(error_of(whole.substr(0, length)).starts_with(":"), "cut at " << length);
+    std::set<std::size_t> lines;
+    // Of fewer than its header's ten bytes, zlib says nothing but that they are no lines.
+    for (std::size_t length = 10; length < whole.size(); length += 61) {
+        const std::size_t line = lines_before(whole.substr(0, length)) + 1;
+        const std::string expected = ":" + std::to_string(line) + ": the compressed file is ";
+        lines.insert(line);
+        BOOST_TEST(error_of(whole.substr(0, length)).starts_with(expected),
+                   "cut at " << length << ": " << error_of(whole.substr(0, length)));
+    }
+    BOOST_TEST(lines.size() > 10u);
 }
 
 BOOST_AUTO_TEST_CASE(flipped_bits_are_refused_or_harmless) {

@@ -4,7 +4,9 @@
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
+#include <algorithm>
 #include <map>
+#include <numeric>
 #include <ostream>
 #include <palloc_bench/heaptrack_import.hpp>
 #include <palloc_bench/trace_reader.hpp>
@@ -12,6 +14,8 @@
 #include <palloc_bench/trace_writer.hpp>
 #include <random>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "bench_program.hpp"
 #include "trace_file.hpp"
@@ -103,25 +107,49 @@ BOOST_AUTO_TEST_CASE(summary_counts_what_the_steps_are) {
     const bench::trace_summary got = bench::summarize_trace(file.path());
     std::map<char, std::uint64_t> kinds;
     std::map<std::uint64_t, std::pair<std::size_t, std::size_t>> born; // thread, step
-    std::map<std::uint64_t, std::uint64_t> bytes;
-    std::uint64_t allocated = 0, cross = 0, grown = 0, young = 0, over_aligned = 0;
+    std::map<std::uint64_t, std::uint64_t> bytes, resizes;
+    std::vector<std::uint64_t> sizes, by_thread(expected.threads), ages;
+    std::uint64_t allocated = 0, cross = 0, grown = 0, shrunk = 0, over_aligned = 0, copied = 0;
+    std::uint64_t longest = 0, live = 0, peak = 0, peak_at = 0;
     for (std::size_t i = 0; i != expected.steps.size(); ++i) {
         const auto& step = expected.steps[i];
         ++kinds[step.kind];
+        ++by_thread[step.thread];
+        const std::uint64_t old = step.kind == 'r' ? step.old_id : step.id;
         if (step.kind != 'a') {
-            const auto [thread, begun] = born[step.kind == 'r' ? step.old_id : step.id];
+            const auto [thread, begun] = born[old];
             cross += thread != step.thread;
-            young += i - begun <= 16;
+            ages.push_back(i - begun);
+            live -= bytes[old];
         }
-        if (step.kind == 'r')
-            grown += step.bytes > bytes[step.old_id];
+        if (step.kind == 'r') {
+            grown += step.bytes > bytes[old];
+            shrunk += step.bytes < bytes[old];
+            copied += std::min(step.bytes, bytes[old]);
+            longest = std::max(longest, resizes[step.id] = resizes[old] + 1);
+        }
         if (step.kind != 'f') {
             born[step.id] = {step.thread, i};
             bytes[step.id] = step.bytes;
+            sizes.push_back(step.bytes);
             allocated += step.bytes;
             over_aligned += step.alignment > 16;
+            live += step.bytes;
+        }
+        if (live > peak) {
+            peak = live;
+            peak_at = i + 1;
         }
     }
+    const auto aged = [&](std::size_t least, std::size_t most) {
+        return static_cast<std::uint64_t>(std::count_if(
+            ages.begin(), ages.end(), [&](auto age) { return least <= age && age <= most; }));
+    };
+    std::sort(sizes.begin(), sizes.end());
+    // The size that so many percent of the others do not exceed.
+    const auto percentile = [&](std::size_t percent) {
+        return sizes[(sizes.size() - 1) * percent / 100];
+    };
     BOOST_TEST(got.operations == 30000u);
     BOOST_TEST(got.allocations == kinds['a']);
     BOOST_TEST(got.releases == kinds['f']);
@@ -129,18 +157,83 @@ BOOST_AUTO_TEST_CASE(summary_counts_what_the_steps_are) {
     BOOST_TEST(got.allocated_bytes == allocated);
     BOOST_TEST(got.cross_thread == cross);
     BOOST_TEST(got.grown == grown);
-    BOOST_TEST(got.lived.to_16 == young);
+    BOOST_TEST(got.shrunk == shrunk);
+    BOOST_TEST(got.copied_bytes == copied);
+    BOOST_TEST(got.longest_growth == longest);
+    BOOST_TEST(longest > 2u);
+    BOOST_TEST(got.lived.to_16 == aged(0, 16));
+    BOOST_TEST(got.lived.to_256 == aged(17, 256));
+    BOOST_TEST(got.lived.to_4096 == aged(257, 4096));
+    BOOST_TEST(got.lived.to_65536 == aged(4097, 65536));
+    BOOST_TEST(got.lived.longer == 0u); // the next case has such
+    BOOST_TEST(got.size_p50 == percentile(50));
+    BOOST_TEST(got.size_p90 == percentile(90));
+    BOOST_TEST(got.size_p99 == percentile(99));
+    BOOST_TEST(got.threads == 3u);
+    BOOST_TEST(got.by_thread == by_thread, boost::test_tools::per_element());
+    BOOST_TEST(got.peak_at == peak_at);
+    BOOST_TEST(got.live_bytes_at_end == live);
     BOOST_TEST(got.lived.never == expected.left_over);
     BOOST_TEST(got.over_aligned == over_aligned);
     BOOST_TEST(got.peak_live_bytes == expected.peak_live_bytes);
     BOOST_TEST(got.size_max == 299u);
-    std::uint64_t blocks = 0;
-    for (const auto& each : got.by_size)
-        blocks += each.blocks;
-    BOOST_TEST(blocks == kinds['a'] + kinds['r']);
+    std::uint64_t from = 0;
+    for (std::size_t i = 0; i != got.by_size.size(); ++i) {
+        const std::uint64_t to = std::uint64_t{1} << i;
+        const auto first = std::lower_bound(sizes.begin(), sizes.end(), from);
+        const auto last = std::upper_bound(sizes.begin(), sizes.end(), to);
+        BOOST_TEST(got.by_size[i].blocks == static_cast<std::uint64_t>(last - first), to);
+        BOOST_TEST(got.by_size[i].bytes == std::accumulate(first, last, std::uint64_t{0}), to);
+        from = to + 1;
+    }
     const std::string text = bench::text_of(got);
     for (const char* const word : {"lifetimes", "reallocs", "peak", "thread 0"})
         BOOST_TEST(text.find(word) != std::string::npos, word);
+}
+
+BOOST_AUTO_TEST_CASE(summary_of_a_trace_by_hand) {
+    // A hundred blocks of 1 to 100 bytes, of which the first lives longest and one grows twice.
+    std::string body;
+    std::size_t operations = 0;
+    const auto line = [&](const std::string& text) {
+        body += text + '\n';
+        ++operations;
+    };
+    for (int i = 0; i != 100; ++i)
+        line("a " + std::to_string(i) + ' ' + std::to_string(i + 1) + " 16 0");
+    line("r 99 100 200 0");
+    line("r 100 101 300 0"); // most are live: 1 to 99, and 300
+    line("r 101 102 10 0");
+    for (int i = 0; i != 33000; ++i) {
+        line("a " + std::to_string(103 + i) + " 5 16 0");
+        line("f " + std::to_string(103 + i) + " 0");
+    }
+    line("f 0 0"); // 66103 operations old
+    line("f 1 0");
+    const temporary_file file("# palloc-heap-trace 1\n# program: by hand   threads: 1   ops: " +
+                              std::to_string(operations) +
+                              "   peak-live-bytes: 5250   peak-live-blocks: 101\n" + body);
+    const bench::trace_summary got = bench::summarize_trace(file.path());
+    BOOST_TEST(got.peak_live_bytes == 5250u);
+    BOOST_TEST(got.peak_at == 102u);
+    BOOST_TEST(got.grown == 2u);
+    BOOST_TEST(got.shrunk == 1u);
+    BOOST_TEST(got.copied_bytes == 100u + 200 + 10);
+    BOOST_TEST(got.longest_growth == 3u);
+    BOOST_TEST(got.lived.to_16 == 33000u + 3);
+    BOOST_TEST(got.lived.longer == 2u);
+    BOOST_TEST(got.lived.never == 98u);
+    BOOST_TEST(got.size_p50 == 5u);
+    BOOST_TEST(got.size_max == 300u);
+    BOOST_TEST(got.live_bytes_at_end == 4950u - 3 + 10);
+    BOOST_TEST(got.by_size[9].peak_live_bytes == 300u); // 257 to 512
+    const std::string text = bench::text_of(got);
+    BOOST_TEST(text.find("peak          5250 bytes at operation 102; 101 blocks") !=
+                   std::string::npos,
+               text);
+    BOOST_TEST(text.find("reallocs      2 grow, 1 shrink; 310 bytes to copy; one block had 3, "
+                         "one after the other") != std::string::npos,
+               text);
 }
 
 BOOST_AUTO_TEST_CASE(size_classes_end_at_powers_of_two) {
