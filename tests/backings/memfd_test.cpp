@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(what_is_populated_is_there_and_unchanged) {
     const address alias = backing.open_alias(region).value();
     const auto resident = [&] {
         std::array<unsigned char, 16> pages{};
-        BOOST_TEST_REQUIRE(::mincore(bytes_at(alias), where.bytes, pages.data()) == 0);
+        BOOST_TEST_REQUIRE(::mincore(bytes_at(alias), pages.size() * 4096, pages.data()) == 0);
         return std::count_if(pages.begin(), pages.end(), [](auto page) { return page & 1U; });
     };
     BOOST_TEST(resident() == 1);
@@ -175,7 +175,7 @@ BOOST_AUTO_TEST_CASE(a_limit_on_file_sizes_is_an_error_and_no_signal) {
 }
 
 /// A function that answers 42, in the machine's own code; empty where we do not know it.
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(__i386__)
 constexpr std::array<unsigned char, 6> forty_two{0xb8, 42, 0, 0, 0, 0xc3};
 #elif defined(__aarch64__)
 constexpr std::array<unsigned char, 8> forty_two{0x40, 0x05, 0x80, 0x52, 0xc0, 0x03, 0x5f, 0xd6};

@@ -118,7 +118,8 @@ class tenant {
         return bytes;
     }
     void fill(const live_block& it) {
-        std::memset(reinterpret_cast<void*>(it.where), it.mark, usable(it));
+        std::memset(reinterpret_cast<void*>(it.where), it.mark,
+                    static_cast<std::size_t>(usable(it)));
     }
     static void check_contents(const live_block& it, std::uint64_t bytes) {
         const auto* const first = reinterpret_cast<const unsigned char*>(it.where);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -155,7 +156,7 @@ BOOST_AUTO_TEST_CASE_TEMPLATE(maps_zeroed_memory_again_and_again, Backing,
             auto* const first = reinterpret_cast<unsigned char*>(where.base);
             BOOST_TEST(
                 std::all_of(first, first + where.bytes, [](auto byte) { return byte == 0; }));
-            std::memset(first, 0xa5, where.bytes);
+            std::memset(first, 0xa5, static_cast<std::size_t>(where.bytes));
             BOOST_TEST(it.backing.unmap(region).has_value());
         }
 }

@@ -132,9 +132,11 @@ class life {
             test::check(each.block.data() == block.data() || // this one, before it changed
                         each.block.data() + each.block.size() <= block.data() ||
                         block.data() + block.size() <= each.block.data());
-        test::check(is_all(block.first(std::min(kept, of.bytes)), mark));
-        if (how.contains(flags::zero) && kept < of.bytes)
-            test::check(is_all(block.subspan(kept, of.bytes - kept), std::byte{0}));
+        const auto asked = block.first(static_cast<std::size_t>(of.bytes));
+        const auto old = static_cast<std::size_t>(std::min(kept, of.bytes));
+        test::check(is_all(asked.first(old), mark));
+        if (how.contains(flags::zero))
+            test::check(is_all(asked.subspan(old), std::byte{0}));
         const auto next = static_cast<std::byte>(++marks_ % 255 + 1);
         std::memset(block.data(), static_cast<int>(next), block.size());
         return {block, of, next};

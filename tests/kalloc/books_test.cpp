@@ -29,8 +29,8 @@ template <class Realloc>
 std::size_t live(Realloc&& realloc) {
     std::size_t failed = 0;
     std::vector<std::pair<std::span<std::byte>, layout>> held;
-    for (const std::uint64_t bytes :
-         std::vector<std::uint64_t>{16, 100, 5000, 9000, 70'000, 300'000, 2000, 6000}) {
+    for (const std::size_t bytes :
+         std::vector<std::size_t>{16, 100, 5000, 9000, 70'000, 300'000, 2000, 6000}) {
         const layout wanted{bytes, 8};
         const auto got = realloc(nullptr, wanted, layout{0, 1});
         if (!got) {

@@ -12,12 +12,17 @@
 #include <thread>
 #include <vector>
 
-#include "backends/os.hpp"
+#include "backends/seam.hpp"
 
 using namespace palloc;
 
 namespace {
 
+#if defined(_WIN32)
+constexpr os::call mapping = os::call::allocate;
+#else
+constexpr os::call mapping = os::call::map;
+#endif
 constexpr std::uint64_t page = 4096;
 
 /// A heap of 1 MiB and a reserve of a quarter of that, used through magazines.
@@ -64,7 +69,7 @@ BOOST_AUTO_TEST_CASE(a_thread_s_first_call_maps_nothing_if_it_may_not_block) {
             const auto own = alloc(it, wanted, flags::kernel); // magazines from here on
             free(it, own->data(), wanted);
             if (!is_served)
-                BOOST_TEST(os::calls(os::call::map) > 0u);
+                BOOST_TEST(os::calls(mapping) > 0u);
         }).join();
     };
     atomic_in_a_new_thread(false); // there is no heap yet

@@ -120,7 +120,7 @@ BOOST_AUTO_TEST_CASE(defect_7_memory_that_is_there_is_somebodys_until_it_is_gone
 
 BOOST_AUTO_TEST_CASE(defect_8_the_whole_target_range_is_checked) {
     const auto pool = made({.mode = pmalloc_mode::wr});
-    const std::uint64_t bytes = test::unit_bytes();
+    const auto bytes = static_cast<std::size_t>(test::unit_bytes());
     const auto* const block = static_cast<const char*>(pool->alloc(bytes).value());
     const auto* const last = block + bytes - 1;
     BOOST_TEST(pool->protect().has_value());

@@ -200,7 +200,8 @@ class pool_life {
         const range where = range_of(at);
         at->second.filled = may_write(where.base);
         if (at->second.filled)
-            std::memset(reinterpret_cast<void*>(where.base), at->second.mark, where.bytes);
+            std::memset(reinterpret_cast<void*>(where.base), at->second.mark,
+                        static_cast<std::size_t>(where.bytes));
         if (const fake_space* const space = space_of(it_.beneath);
             space != nullptr && pool_.achieved(where.base) == strength::none)
             check((!space->write_faults(where.base) &&

@@ -54,7 +54,8 @@ class pool_rig {
         } else {
             address base = next_number_;
             if constexpr (memory_may_be_touched<Backing>) {
-                memory_.emplace_back(static_cast<std::byte*>(::operator new(bytes, page)));
+                memory_.emplace_back(
+                    static_cast<std::byte*>(::operator new(static_cast<std::size_t>(bytes), page)));
                 base = address_of(memory_.back().get());
             }
             next_number_ += bytes + 0x1040; // aligned to a granule only

@@ -36,7 +36,7 @@ struct size_class_grid {
         constexpr std::size_t steps = std::size_t{1} << StepsLog2;
         if (index < 2 * steps)
             return (index + 1) * least_bytes;
-        return (steps + index % steps + 1) << (least_log2 + index / steps - 1);
+        return std::uint64_t{steps + index % steps + 1} << (least_log2 + index / steps - 1);
     }
 
   private:

@@ -201,7 +201,8 @@ class page_range : public std::ranges::view_base {
             all.source_.block_of = [](const void* it, std::span<std::byte> raw) noexcept {
                 auto& asked = *const_cast<Heap*>(static_cast<const Heap*>(it));
                 const std::uint64_t there = asked.usable_bytes(raw.data()).value_or(0);
-                return raw.first(std::min<std::uint64_t>(there, raw.size()));
+                return raw.first(
+                    static_cast<std::size_t>(std::min<std::uint64_t>(there, raw.size())));
             };
             return all;
         });

@@ -276,7 +276,8 @@ class basic_vmalloc_heap {
         const auto fresh = all.allocate(wanted.bytes, place_of(wanted));
         if (!fresh)
             return fresh;
-        const std::uint64_t kept = std::min(whole_pages(old_bytes), whole_pages(wanted.bytes));
+        const auto kept =
+            static_cast<std::size_t>(std::min(whole_pages(old_bytes), whole_pages(wanted.bytes)));
         std::memcpy(reinterpret_cast<void*>(*fresh), reinterpret_cast<const void*>(block), kept);
         if (const auto gone = all.deallocate(block, old_bytes); !gone) {
             (void)all.deallocate(*fresh, wanted.bytes);
