@@ -103,11 +103,8 @@ class registry {
         }
         [[nodiscard]] auto right_tag() const noexcept {
             auto all = Seal::start();
-            for (const void* const each :
-                 {static_cast<const void*>(this), static_cast<const void*>(registry_),
-                  static_cast<const void*>(next_), static_cast<const void*>(pool_), owner_,
-                  static_cast<const void*>(letters_)})
-                all.word(address_of(each));
+            all.word(address_of(this)).word(address_of(registry_)).word(address_of(next_));
+            all.word(address_of(pool_)).word(address_of(owner_)).word(address_of(letters_));
             return all.word(length_).word(static_cast<std::uint64_t>(name_tag_)).tag();
         }
         [[nodiscard]] auto right_name_tag() const noexcept {
