@@ -8,7 +8,6 @@
 #include <palloc/core/version.hpp>
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -22,14 +21,14 @@ using siphash_key = std::array<std::uint64_t, 2>;
 class siphash {
   public:
     constexpr explicit siphash(const siphash_key& key) noexcept
-        : v_{key[0] ^ 0x736f6d6570736575U, key[1] ^ 0x646f72616e646f6dU,
-             key[0] ^ 0x6c7967656e657261U, key[1] ^ 0x7465646279746573U} {}
+        : a_(key[0] ^ 0x736f6d6570736575U), b_(key[1] ^ 0x646f72616e646f6dU),
+          c_(key[0] ^ 0x6c7967656e657261U), d_(key[1] ^ 0x7465646279746573U) {}
 
     /// @brief Eight bytes, the lowest first.
     constexpr siphash& word(std::uint64_t value) noexcept {
-        v_[3] ^= value;
+        d_ ^= value;
         round();
-        v_[0] ^= value;
+        a_ ^= value;
         bytes_ += sizeof value;
         return *this;
     }
@@ -45,10 +44,10 @@ class siphash {
     [[nodiscard]] constexpr std::uint64_t tag() const noexcept {
         siphash last = *this;
         last.word(rest_ | std::uint64_t{bytes_} << 56);
-        last.v_[2] ^= 0xff;
+        last.c_ ^= 0xff;
         for (int i = 0; i != 3; ++i)
             last.round();
-        return last.v_[0] ^ last.v_[1] ^ last.v_[2] ^ last.v_[3];
+        return last.a_ ^ last.b_ ^ last.c_ ^ last.d_;
     }
 
   private:
@@ -58,21 +57,24 @@ class siphash {
             word |= std::uint64_t{static_cast<unsigned char>(bytes[i])} << 8 * i;
         return word;
     }
+    // Without calls, as it is run for each entry of a list, in builds without optimization too.
     constexpr void round() noexcept {
-        auto& [a, b, c, d] = v_;
-        a += b;
-        b = std::rotl(b, 13) ^ a;
-        a = std::rotl(a, 32);
-        c += d;
-        d = std::rotl(d, 16) ^ c;
-        a += d;
-        d = std::rotl(d, 21) ^ a;
-        c += b;
-        b = std::rotl(b, 17) ^ c;
-        c = std::rotl(c, 32);
+        a_ += b_;
+        b_ = (b_ << 13 | b_ >> 51) ^ a_;
+        a_ = a_ << 32 | a_ >> 32;
+        c_ += d_;
+        d_ = (d_ << 16 | d_ >> 48) ^ c_;
+        a_ += d_;
+        d_ = (d_ << 21 | d_ >> 43) ^ a_;
+        c_ += b_;
+        b_ = (b_ << 17 | b_ >> 47) ^ c_;
+        c_ = c_ << 32 | c_ >> 32;
     }
 
-    std::array<std::uint64_t, 4> v_;
+    std::uint64_t a_;
+    std::uint64_t b_;
+    std::uint64_t c_;
+    std::uint64_t d_;
     std::uint64_t rest_ = 0;
     std::uint64_t bytes_ = 0;
 };
