@@ -40,6 +40,12 @@ BOOST_AUTO_TEST_CASE(help_everywhere) {
     expect("replay --help", 0, "subtracted");
     expect("list --help", 0, "--pool");
     expect("golden --help", 0, "--repaired");
+    expect("micro --help", 0, "--strict");
+    expect("record --help", 0, "--follow");
+    expect("trace --help", 0, "lifetimes");
+    expect("import --help", 0, "--output");
+    expect("compare --help", 0, "--confidence");
+    expect("jit --help", 0, "rwx");
     expect("--version", 0, ".");
 }
 
