@@ -80,7 +80,7 @@ void check_charts(const json& page, const json& figures, const json& trace) {
     std::vector<json> cells;
     std::vector<json> detailed;
     for (const json& each : figures.at("benchmarks"))
-        if (each.value("trace", "") == trace.at("name")) {
+        if (each.value("trace", "") == trace.at("name").get<std::string>()) {
             if (each.value("comparable", false))
                 cells.push_back(each);
             if (each.contains("memory_over_run"))
