@@ -9,11 +9,12 @@
 #include <palloc/pool.hpp>
 #include <palloc/protections/unprotected.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <ctime>
 #include <fstream>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -30,13 +31,17 @@ constexpr std::uint64_t all_bytes = std::uint64_t{1} << 30;
 constexpr std::uint64_t mebibytes = all_bytes >> 20;
 constexpr std::uint64_t huge_bytes = std::uint64_t{2} << 20;
 
-/// As many 2 MiB pages as the test needs, where the system lets us; set back in the end.
+/// As many 2 MiB pages as is touched, where the system lets us; set back in the end.
 class huge_pages {
   public:
     huge_pages() : before_(set_to(all_bytes / huge_bytes)) {}
     ~huge_pages() { set_to(before_); }
     huge_pages(const huge_pages&) = delete;
     huge_pages& operator=(const huge_pages&) = delete;
+
+    /// Once for all experiments: to make and to break up such pages changes which memory is free,
+    /// and with it what the next touch takes.
+    static void are_wanted() { static const huge_pages until_the_end; }
 
   private:
     static std::uint64_t set_to(std::uint64_t pages) {
@@ -62,58 +67,95 @@ double processor_seconds() {
     return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
 }
 
-/// Times `make`, which answers where the memory is, and its first touch; `end` unmaps it.
-template <class Make, class End>
-void time_first_touch(benchmark::State& state, Make&& make, End&& end) {
-    while (state.KeepRunningBatch(static_cast<std::int64_t>(mebibytes))) {
-        const double begin = processor_seconds();
-        const address base = make();
-        touch(base);
-        state.SetIterationTime(processor_seconds() - begin);
-        end();
+/// The seconds that mapping and the first touch of `Memory` take.
+template <class Memory>
+double first_touch_seconds(page_rung rung) {
+    const double begin = processor_seconds();
+    const Memory memory(rung);
+    touch(memory.base());
+    return processor_seconds() - begin;
+}
+
+/// What a program would do without a library.
+class raw_memory {
+  public:
+    explicit raw_memory(page_rung rung) {
+        const int large = rung == page_rung::huge ? MAP_HUGETLB | MAP_HUGE_2MB : 0;
+        // Large pages begin at a multiple of their size, which only an explicit mapping is sure
+        // to do.
+        bytes_ = all_bytes + (large == 0 ? huge_bytes : 0);
+        at_ = ::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | large,
+                     -1, 0);
+        if (at_ == MAP_FAILED)
+            throw not_on_this_machine("no 2 MiB pages");
+        if (rung == page_rung::transparent)
+            ::madvise(at_, bytes_, MADV_HUGEPAGE);
     }
+    ~raw_memory() { ::munmap(at_, bytes_); }
+    raw_memory(const raw_memory&) = delete;
+    raw_memory& operator=(const raw_memory&) = delete;
+
+    [[nodiscard]] address base() const {
+        return (reinterpret_cast<address>(at_) + huge_bytes - 1) & ~(huge_bytes - 1);
+    }
+
+  private:
+    std::uint64_t bytes_ = 0;
+    void* at_ = nullptr;
+};
+
+class hugepage_memory {
+  public:
+    explicit hugepage_memory(page_rung rung)
+        : backing_({.gigantic = false,
+                    .huge = rung == page_rung::huge,
+                    .transparent = rung == page_rung::transparent,
+                    .base = rung == page_rung::base}),
+          made_(backing_.map({.bytes = all_bytes})) {
+        if (!made_)
+            throw not_on_this_machine("no such pages");
+    }
+    ~hugepage_memory() { (void)backing_.unmap(*made_); }
+    hugepage_memory(const hugepage_memory&) = delete;
+    hugepage_memory& operator=(const hugepage_memory&) = delete;
+
+    [[nodiscard]] address base() const { return backing_.where(*made_).base; }
+
+  private:
+    hugepage backing_;
+    result<hugepage::region> made_;
+};
+
+double median(std::vector<double> values) {
+    std::ranges::nth_element(values,
+                             values.begin() + static_cast<std::ptrdiff_t>(values.size()) / 2);
+    return values[values.size() / 2];
 }
 
-void through_calls(benchmark::State& state, page_rung rung) {
-    const huge_pages pages;
-    const int large = rung == page_rung::huge ? MAP_HUGETLB | MAP_HUGE_2MB : 0;
-    // Large pages begin at a multiple of their size, which only an explicit mapping is sure to do.
-    const std::uint64_t mapped_bytes = all_bytes + (large == 0 ? huge_bytes : 0);
-    void* base = nullptr;
-    time_first_touch(
-        state,
-        [&] {
-            base = ::mmap(nullptr, mapped_bytes, PROT_READ | PROT_WRITE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | large, -1, 0);
-            if (base == MAP_FAILED)
-                throw std::runtime_error("no 2 MiB pages");
-            if (rung == page_rung::transparent)
-                ::madvise(base, mapped_bytes, MADV_HUGEPAGE);
-            return (reinterpret_cast<address>(base) + huge_bytes - 1) & ~(huge_bytes - 1);
-        },
-        [&] { ::munmap(base, mapped_bytes); });
-}
-
-void through_hugepage(benchmark::State& state, page_rung rung) {
-    const huge_pages pages;
-    hugepage backing({.gigantic = false,
-                      .huge = rung == page_rung::huge,
-                      .transparent = rung == page_rung::transparent,
-                      .base = rung == page_rung::base});
-    std::vector<hugepage::region> regions;
-    time_first_touch(
-        state,
-        [&] {
-            auto made = backing.map({.bytes = all_bytes});
-            if (!made)
-                throw std::runtime_error("no such pages");
-            regions.push_back(*made);
-            return backing.where(*made).base;
-        },
-        [&] {
-            (void)backing.unmap(regions.back());
-            regions.pop_back();
-        });
+/// Both in turn, so that whatever makes the machine slower for a while does so to both: in each
+/// round calls, hugepage, hugepage, calls, and of each round the ratio.
+void side_by_side(benchmark::State& state, page_rung rung) {
+    constexpr int rounds = 15;
+    huge_pages::are_wanted();
+    std::vector<double> by_hugepage;
+    std::vector<double> by_calls;
+    std::vector<double> ratios;
+    // The first round is not counted: a virtual machine gets memory when it first touches it.
+    for (int round = 0; round != 1 + rounds; ++round) {
+        const double first = first_touch_seconds<raw_memory>(rung);
+        const double second = first_touch_seconds<hugepage_memory>(rung);
+        const double third = first_touch_seconds<hugepage_memory>(rung);
+        const double fourth = first_touch_seconds<raw_memory>(rung);
+        if (round == 0)
+            continue;
+        by_calls.push_back((first + fourth) / 2);
+        by_hugepage.push_back((second + third) / 2);
+        ratios.push_back(by_hugepage.back() / by_calls.back());
+    }
+    while (state.KeepRunningBatch(static_cast<std::int64_t>(mebibytes)))
+        state.SetIterationTime(median(by_hugepage));
+    state.counters["calls_ns"] = median(by_calls) * 1e9 / static_cast<double>(mebibytes);
+    state.counters["of_calls"] = median(ratios);
 }
 
 void give_back(benchmark::State& state) {
@@ -141,33 +183,32 @@ void give_back(benchmark::State& state) {
     state.counters["left%"] = left;
 }
 
-std::string name(const char* by, page_rung rung) {
-    return "fault_in/" + std::string(by) + '/' + std::string(to_string(rung));
+std::string name(page_rung rung) {
+    return "fault_in/hugepage/" + std::string(to_string(rung));
 }
 
-experiment first_touch(const char* by, page_rung rung,
-                       void (*measure)(benchmark::State&, page_rung)) {
-    return {.name = name(by, rung),
-            .measure = [=](benchmark::State& state) { measure(state, rung); },
+experiment first_touch(page_rung rung) {
+    return {.name = name(rung),
+            .measure = [rung](benchmark::State& state) { side_by_side(state, rung); },
             .times_itself = true,
             .iterations = static_cast<std::int64_t>(mebibytes),
-            .repetitions = 7};
+            .repetitions = 1};
 }
 
 bar faster(page_rung rung, double limit) {
     return {.text = "1 GiB touched, pages " + std::string(to_string(rung)) + ": times as fast",
             .wanted = demand::at_least,
             .limit = limit,
-            .value = {name("hugepage", page_rung::base)},
-            .per = reading{name("hugepage", rung)}};
+            .value = {name(page_rung::base)},
+            .per = reading{name(rung)}};
 }
 
 bar as_raw(page_rung rung) {
-    return {.text = "hugepage on " + std::string(to_string(rung)) + ": of the raw calls' time",
+    return {.text = "hugepage on " + std::string(to_string(rung)) +
+                    ": of the raw calls' time, touched in turn, median of the rounds' ratios",
             .wanted = demand::at_most,
             .limit = 1.02,
-            .value = {name("hugepage", rung)},
-            .per = reading{name("calls", rung)}};
+            .value = {name(rung), "of_calls"}};
 }
 
 } // namespace
@@ -175,8 +216,7 @@ bar as_raw(page_rung rung) {
 question ask_fault_in() {
     question asked;
     for (const page_rung rung : {page_rung::base, page_rung::transparent, page_rung::huge}) {
-        asked.experiments.push_back(first_touch("calls", rung, through_calls));
-        asked.experiments.push_back(first_touch("hugepage", rung, through_hugepage));
+        asked.experiments.push_back(first_touch(rung));
         asked.bars.push_back(as_raw(rung));
     }
     asked.bars.push_back(faster(page_rung::transparent, 2.5));
