@@ -167,9 +167,12 @@ BOOST_AUTO_TEST_CASE(benchmarks_run_and_count_what_their_bars_read) {
         BOOST_TEST(got.measured.contains(name), name);
         BOOST_TEST(table.str().find(name) != std::string::npos, name);
     }
+    // These touch 1 GiB time and again.
+    const std::set<std::string> long_ones{"fault_in/hugepage/base", "fault_in/hugepage/transparent",
+                                          "fault_in/hugepage/huge"};
     for (const bar& it : bars)
         for (const reading& part : it.readings())
-            if (!part.counter.empty())
+            if (!part.counter.empty() && !long_ones.contains(part.benchmark))
                 BOOST_TEST(read(got.measured, part).has_value(), part.benchmark << part.counter);
 }
 

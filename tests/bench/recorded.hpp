@@ -101,6 +101,9 @@ class started_program {
             for (std::string& each : command)
                 arguments.push_back(each.data());
             arguments.push_back(nullptr);
+            // Whoever runs the tests (nohup, say) may ignore them, which would be inherited.
+            for (const int each : {SIGINT, SIGQUIT, SIGHUP})
+                std::signal(each, SIG_DFL);
             dup2(open(input_.path().c_str(), O_RDONLY), STDIN_FILENO);
             dup2(open(output_.path().c_str(), O_WRONLY), STDOUT_FILENO);
             dup2(open(errors_.path().c_str(), O_WRONLY), STDERR_FILENO);
