@@ -21,7 +21,7 @@ namespace {
 
 // Volatile, so that no compiler leaves a block out.
 void use(std::size_t bytes) {
-    void* volatile const block = std::malloc(bytes);
+    void* const volatile block = std::malloc(bytes);
     std::free(block);
 }
 
@@ -78,7 +78,7 @@ int main(int count, char** arguments) {
     if (what != "crash")
         return 2;
     use(8001);
-    [[maybe_unused]] void* volatile const lost = std::malloc(8003);
+    [[maybe_unused]] void* const volatile lost = std::malloc(8003);
     *static_cast<volatile int*>(nullptr) = 1; // NOLINT(clang-analyzer-core.NullDereference)
     return 2;
 }
