@@ -72,7 +72,10 @@ class flat {
     claim_lowest(const placement& q) noexcept {
         if (q.count == 1 && (q.mask | q.from) == 0) [[likely]]
             return claim_first_open(q.limit);
-        return claim_lowest_of_many(q);
+        const std::size_t found = claim_lowest_of_many(q);
+        if (found == nowhere) [[unlikely]]
+            return std::nullopt;
+        return found;
     }
 
     /// @par Complexity  O(run / 64)
@@ -107,11 +110,14 @@ class flat {
         return reinterpret_cast<const bits::word*>(book_ + 1);
     }
 
-    [[gnu::noinline]] std::optional<std::size_t> claim_lowest_of_many(const placement& q) noexcept {
-        const auto found = find_fit(q);
-        if (found)
-            claim({*found, q.count});
-        return found;
+    // A plain number: an optional in two registers is put together in memory, and waited for.
+    static constexpr std::size_t nowhere = ~std::size_t{0};
+    [[gnu::noinline]] std::size_t claim_lowest_of_many(const placement& q) noexcept {
+        const std::optional<std::size_t> found = find_fit(q);
+        if (!found)
+            return nowhere;
+        claim({*found, q.count});
+        return *found;
     }
 
     [[gnu::noinline]] std::size_t release_many(granule_run run) noexcept {
