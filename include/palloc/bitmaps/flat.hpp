@@ -142,7 +142,8 @@ class flat {
         book_->first_open_word = at;
     }
 
-    std::optional<std::size_t> claim_first_open(std::size_t limit) noexcept {
+    [[gnu::always_inline]] inline std::optional<std::size_t>
+    claim_first_open(std::size_t limit) noexcept {
         const std::size_t at = book_->first_open_word;
         if (at * bits::word_bits >= limit)
             return std::nullopt;
