@@ -91,6 +91,8 @@ class two_processes {
     two_processes& operator=(const two_processes&) = delete;
     ~two_processes() {
         for (member& each : members_) {
+            // Said in words: the pipe's end may be open in processes that were made later.
+            (void)!::write(each.orders, &stop, 1);
             ::close(each.orders);
             ::close(each.answers);
             ::waitpid(each.process, nullptr, 0);
@@ -105,6 +107,8 @@ class two_processes {
     }
 
   private:
+    static constexpr char stop = 's';
+
     struct board {
         std::atomic<std::size_t> ready;
         std::array<lap, both> laps;
@@ -142,7 +146,7 @@ class two_processes {
         pool_type pool(*segment);
         party own(pool, percent, i);
         char order = 0;
-        for (bool worn = false; ::read(orders, &order, 1) == 1; worn = true) {
+        for (bool worn = false; ::read(orders, &order, 1) == 1 && order != stop; worn = true) {
             if (worn)
                 board_->laps[i] = own_lap(board_->ready, both, [&] { own.work.pair<no_clock>(); });
             else
