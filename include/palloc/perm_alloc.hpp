@@ -304,7 +304,8 @@ class basic_perm_alloc : public detail::perm_core<basic_perm_alloc<Backing, Obse
     [[nodiscard]] allocation made(range where) noexcept { return this->handle(where); }
     [[nodiscard]] static bool is_alone(const chunk& c) noexcept { return c.state.alone; }
 
-    [[nodiscard]] [[gnu::always_inline]] result<allocation> hand_out(address block, const perm_request& wanted) noexcept {
+    [[nodiscard]] [[gnu::always_inline]] result<allocation>
+    hand_out(address block, const perm_request& wanted) noexcept {
         const range where{block, align_up(wanted.bytes, granule_bytes)};
         if (unwiped_ || writable(wanted.allowed))
             if (const auto clean = this->make_clean(where); !clean) {

@@ -99,9 +99,9 @@ bool live(pmalloc_mode mode, strength wanted, std::uint64_t* stays = nullptr) {
     return all_well;
 }
 
-/// How many calls may fail unnoticed: those of the end of a pool, which answers nothing; advice that
-/// only saves memory; a file that is closed. With windows also keys and the second views behind
-/// them, without which it is done in another way.
+/// How many calls may fail unnoticed: those of the end of a pool, which answers nothing; advice
+/// that only saves memory; a file that is closed. With windows also keys and the second views
+/// behind them, without which it is done in another way.
 std::uint64_t spared_calls(pmalloc_mode mode) {
     return is_write_rare(mode) ? 40 : 18;
 }

@@ -81,8 +81,9 @@ class boundary {
         const std::optional<std::size_t> found = inner_.claim_lowest(q);
         if (!found) [[unlikely]]
             return std::nullopt;
-        mark({*found, q.count});
-        return *found; // put together anew: a copy would be waited for
+        const std::size_t place = *found; // an optional put together anew: a copy is waited for
+        mark({place, q.count});
+        return place;
     }
 
     /// @brief Gives a whole block back; anything else counts as free already, and nothing changes.

@@ -197,6 +197,7 @@ class result {
         need();
         return **this;
     }
+    // NOLINTNEXTLINE(modernize-use-nodiscard): of void there is nothing to look at
     constexpr const_reference value() const& {
         need();
         return **this;
