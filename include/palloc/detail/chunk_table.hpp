@@ -53,7 +53,7 @@ class chunk_table {
             return found;
         found = search(place);
         if (found != nullptr && !by_age_.load(std::memory_order_relaxed)) {
-            recent.store(found, Shared ? std::memory_order_seq_cst : std::memory_order_relaxed);
+            recent.store(found, Shared ? std::memory_order_seq_cst : std::memory_order_release);
             if (Shared && by_age_.load()) // since then: one of us two forgets it
                 recent.store(nullptr);
         }
@@ -182,7 +182,8 @@ class chunk_table {
             Chunk* const left = b->sorted(at - 1).load(std::memory_order_relaxed);
             if (left->where.base < chunk.where.base)
                 break;
-            b->sorted(at).store(left, std::memory_order_relaxed);
+            // Whoever finds it here may not have seen it where it was.
+            b->sorted(at).store(left, std::memory_order_release);
         }
         b->sorted(at).store(&chunk, std::memory_order_release);
         b->made(count).store(&chunk, std::memory_order_release);
