@@ -168,8 +168,6 @@ class pool : public detail::pool_requests<Granule, Backing, Bitmap, Protection, 
     using base::why_no_room;
 
     static constexpr int attempts_under_change = 64;
-    // Places travel as plain numbers: what puts an optional together in memory waits for it.
-    static constexpr std::size_t nowhere = ~std::size_t{0};
 
     template <class Other>
     [[nodiscard]] [[gnu::always_inline]] bool allocate_from(chunk* c, const request& wanted,
@@ -178,7 +176,7 @@ class pool : public detail::pool_requests<Granule, Backing, Bitmap, Protection, 
         if (c == nullptr) [[unlikely]]
             return false;
         const std::size_t position = take(*c, wanted, count, algorithm, why);
-        if (position == nowhere) [[unlikely]]
+        if (position == detail::nowhere) [[unlikely]]
             return false;
         got = deliver(*c, position, count, wanted);
         return true;
@@ -191,15 +189,15 @@ class pool : public detail::pool_requests<Granule, Backing, Bitmap, Protection, 
                                                           [[maybe_unused]] error& why) noexcept {
         placement q;
         if (!ask(c, wanted, count, q)) [[unlikely]]
-            return nowhere;
+            return detail::nowhere;
         const std::size_t position = claim(c, q, algorithm, why);
         if constexpr (backing_can_commit<Backing>)
-            if (position != nowhere) {
+            if (position != detail::nowhere) {
                 const auto there = backing_.commit(c.source, bytes_of(c, {position, count}));
                 if (!there) {
                     why = there.error();
                     c.map.release({position, count});
-                    return nowhere;
+                    return detail::nowhere;
                 }
             }
         return position;
@@ -210,22 +208,22 @@ class pool : public detail::pool_requests<Granule, Backing, Bitmap, Protection, 
     claim(chunk& c, const placement& q, Other& algorithm, [[maybe_unused]] error& why) noexcept {
         if constexpr (algorithm_takes_lowest<Other> && bitmap_claims_lowest<Bitmap>) {
             const std::optional<std::size_t> found = c.map.claim_lowest(q);
-            return found ? *found : nowhere;
+            return found ? *found : detail::nowhere;
         } else {
             using asked = std::conditional_t<is_concurrent, const Other, Other>;
             for (int attempt = 0; attempt != attempts_under_change; ++attempt) {
                 const std::optional<std::size_t> found =
                     static_cast<asked&>(algorithm)(std::as_const(c.map), q);
                 if (!found)
-                    return nowhere;
+                    return detail::nowhere;
                 if (q.legal(*found) && c.map.claim({*found, q.count}))
                     return *found;
                 if (!is_concurrent || !q.legal(*found)) { // nobody else can have taken it
                     why = report(errc::bad_placement, bytes_of(c, {*found, q.count})).value();
-                    return nowhere;
+                    return detail::nowhere;
                 }
             }
-            return nowhere;
+            return detail::nowhere;
         }
     }
 
@@ -298,13 +296,13 @@ class pool : public detail::pool_requests<Granule, Backing, Bitmap, Protection, 
         const std::uint64_t needed = granule_.offset(count);
         if (needed < wanted.bytes)
             return refuse(wanted, {errc::too_large});
-        std::size_t position = nowhere;
+        std::size_t position = detail::nowhere;
         const auto grown = map_chunk(
             needed, this->next_step(), wanted.alignment, wanted.within, wanted.wished,
             [&](chunk& fresh) noexcept { position = take(fresh, wanted, count, algorithm, why); });
         if (!grown)
             return refuse(wanted, grown.error());
-        if (position == nowhere)
+        if (position == detail::nowhere)
             return refuse(wanted, why);
         return deliver(**grown, position, count, wanted);
     }

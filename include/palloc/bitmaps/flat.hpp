@@ -73,7 +73,7 @@ class flat {
         if (q.count == 1 && (q.mask | q.from) == 0) [[likely]]
             return claim_first_open(q.limit);
         const std::size_t found = claim_lowest_of_many(q);
-        if (found == nowhere) [[unlikely]]
+        if (found == detail::nowhere) [[unlikely]]
             return std::nullopt;
         return found;
     }
@@ -110,12 +110,10 @@ class flat {
         return reinterpret_cast<const bits::word*>(book_ + 1);
     }
 
-    // A plain number: an optional in two registers is put together in memory, and waited for.
-    static constexpr std::size_t nowhere = ~std::size_t{0};
     [[gnu::noinline]] std::size_t claim_lowest_of_many(const placement& q) noexcept {
         const std::optional<std::size_t> found = find_fit(q);
         if (!found)
-            return nowhere;
+            return detail::nowhere;
         claim({*found, q.count});
         return *found;
     }

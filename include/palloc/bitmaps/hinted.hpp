@@ -79,7 +79,7 @@ class hinted {
         const std::size_t open = book_->open;
         if (book_->used != open || q.mask != 0 || q.from > open) {
             const std::size_t found = claim_searching(q);
-            if (found == nowhere) [[unlikely]]
+            if (found == detail::nowhere) [[unlikely]]
                 return std::nullopt;
             return found;
         }
@@ -134,8 +134,6 @@ class hinted {
             run, [this](std::size_t at, bits::word mask) { return (~words()[at] & mask) == 0; });
     }
 
-    // A plain number: an optional in two registers is put together in memory, and waited for.
-    static constexpr std::size_t nowhere = ~std::size_t{0};
     [[gnu::noinline]] std::size_t claim_searching(const placement& q) noexcept {
         const std::size_t start = hint(q.count);
         const std::optional<std::size_t> found = find_fit(q);
@@ -143,7 +141,7 @@ class hinted {
         if (!found) {
             if (all_searched && q.limit == size_)
                 raise_hints(q.count, size_);
-            return nowhere;
+            return detail::nowhere;
         }
         set({*found, q.count});
         if (*found == book_->open)

@@ -21,6 +21,14 @@ struct granule_run {
     friend constexpr bool operator==(granule_run, granule_run) = default;
 };
 
+namespace detail {
+
+/// @brief No position. Where every call goes by, positions travel as plain numbers: g++ 12 puts an
+/// optional in two registers together in memory, and waits for it.
+inline constexpr std::size_t nowhere = ~std::size_t{0};
+
+} // namespace detail
+
 /// @brief A request as the bitmap sees it: granules and positions relative to the chunk.
 ///
 /// Position p is legal iff `from <= p`, `p + count <= limit` and `((p + phase) & mask) == 0`.
