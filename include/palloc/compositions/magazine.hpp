@@ -39,7 +39,7 @@ namespace palloc::inline v0 {
 
 /// @tparam Depth  places of the stack.
 template <block_allocator Pool, std::size_t Depth = 32>
-class magazine {
+class magazine : public detail::room_behind_kept_blocks<magazine<Pool, Depth>, Pool> {
   public:
     static constexpr bool is_touchable = pool_can_serve_containers<Pool>;
 
@@ -120,24 +120,8 @@ class magazine {
 
     /// @brief Blocks on the stack.
     [[nodiscard]] std::size_t kept() const noexcept { return free_.size(); }
+    [[nodiscard]] std::uint64_t kept_bytes() const noexcept { return free_.size() * block_.bytes; }
     [[nodiscard]] layout block() const noexcept { return block_; }
-    /// @brief Bytes of the pool that are free, and of the blocks on the stack.
-    [[nodiscard]] std::uint64_t free_bytes() const noexcept
-        requires detail::tells_free_room<Pool>
-    {
-        return pool_.free_bytes() + free_.size() * block_.bytes;
-    }
-    /// @brief The pool's, and 1 - that / all free bytes.
-    [[nodiscard]] std::uint64_t largest_free_run_bytes() const noexcept
-        requires detail::tells_free_room<Pool>
-    {
-        return pool_.largest_free_run_bytes();
-    }
-    [[nodiscard]] double fragmentation() const noexcept
-        requires detail::tells_free_room<Pool>
-    {
-        return detail::fragmentation_of(largest_free_run_bytes(), free_bytes());
-    }
     [[nodiscard]] Pool& pool() noexcept { return pool_; }
     [[nodiscard]] const Pool& pool() const noexcept { return pool_; }
 

@@ -30,7 +30,8 @@ namespace palloc::inline v0 {
 /// @tparam Grid  the size classes; best those of the pool, if it has some.
 template <block_allocator Pool, rack_options Options = rack_options{},
           class Grid = size_class_grid<>>
-class magazine_rack {
+class magazine_rack
+    : public detail::room_behind_kept_blocks<magazine_rack<Pool, Options, Grid>, Pool> {
   public:
     static constexpr bool is_touchable = pool_can_serve_containers<std::remove_reference_t<Pool>>;
 
@@ -111,23 +112,6 @@ class magazine_rack {
 
     /// @brief Bytes of the blocks in the magazines; for the pool they are in use.
     [[nodiscard]] std::uint64_t kept_bytes() const noexcept { return rack_.kept_bytes(); }
-    /// @brief Bytes of the pool that are free, and of the blocks in the magazines.
-    [[nodiscard]] std::uint64_t free_bytes() const noexcept
-        requires detail::tells_free_room<Pool>
-    {
-        return pool_.free_bytes() + kept_bytes();
-    }
-    /// @brief The pool's, and 1 - that / all free bytes.
-    [[nodiscard]] std::uint64_t largest_free_run_bytes() const noexcept
-        requires detail::tells_free_room<Pool>
-    {
-        return pool_.largest_free_run_bytes();
-    }
-    [[nodiscard]] double fragmentation() const noexcept
-        requires detail::tells_free_room<Pool>
-    {
-        return detail::fragmentation_of(largest_free_run_bytes(), free_bytes());
-    }
     [[nodiscard]] Pool& pool() noexcept { return pool_; }
     [[nodiscard]] const Pool& pool() const noexcept { return pool_; }
 

@@ -39,7 +39,8 @@ namespace palloc::inline v0 {
 /// @tparam Stripes  threads that find magazines of their own; some times the processors.
 template <concurrent_allocator Pool, rack_options Options = rack_options{},
           std::size_t Stripes = 16, class Grid = size_class_grid<>>
-class thread_cache {
+class thread_cache
+    : public detail::room_behind_kept_blocks<thread_cache<Pool, Options, Stripes, Grid>, Pool> {
     using rack = detail::rack<Options, Grid>;
 
   public:
@@ -157,24 +158,8 @@ class thread_cache {
                 sum += there->kept_bytes();
         return sum;
     }
-    /// @brief Bytes of the pool that are free, and of the blocks in the magazines.
-    [[nodiscard]] std::uint64_t free_bytes() const noexcept
-        requires detail::tells_free_room<Pool>
-    {
-        return pool_.free_bytes() + kept_bytes();
-    }
-    /// @brief The pool's, and 1 - that / all free bytes.
-    [[nodiscard]] std::uint64_t largest_free_run_bytes() const noexcept
-        requires detail::tells_free_room<Pool>
-    {
-        return pool_.largest_free_run_bytes();
-    }
-    [[nodiscard]] double fragmentation() const noexcept
-        requires detail::tells_free_room<Pool>
-    {
-        return detail::fragmentation_of(largest_free_run_bytes(), free_bytes());
-    }
     [[nodiscard]] Pool& pool() noexcept { return pool_; }
+    [[nodiscard]] const Pool& pool() const noexcept { return pool_; }
 
   private:
     struct alignas(storage_alignment) stripe {

@@ -26,4 +26,33 @@ concept tells_free_room = requires(const std::remove_cvref_t<P>& p) {
                : 1.0 - static_cast<double>(largest_bytes) / static_cast<double>(free_bytes);
 }
 
+/// @brief The free memory of blocks that are kept in front of a pool, to which they are in use.
+/// @tparam Self  derives from this; has `pool()` and `kept_bytes()`.
+template <class Self, class Pool>
+class room_behind_kept_blocks {
+  public:
+    /// @brief Bytes of the pool that are free, and of the blocks that are kept.
+    [[nodiscard]] std::uint64_t free_bytes() const noexcept
+        requires tells_free_room<Pool>
+    {
+        return self().pool().free_bytes() + self().kept_bytes();
+    }
+    /// @brief The pool's, and 1 - that / all free bytes.
+    [[nodiscard]] std::uint64_t largest_free_run_bytes() const noexcept
+        requires tells_free_room<Pool>
+    {
+        return self().pool().largest_free_run_bytes();
+    }
+    [[nodiscard]] double fragmentation() const noexcept
+        requires tells_free_room<Pool>
+    {
+        return fragmentation_of(largest_free_run_bytes(), free_bytes());
+    }
+
+  private:
+    friend Self;
+    room_behind_kept_blocks() = default;
+    [[nodiscard]] const Self& self() const noexcept { return static_cast<const Self&>(*this); }
+};
+
 } // namespace palloc::inline v0::detail
